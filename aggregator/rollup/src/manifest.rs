@@ -1,0 +1,124 @@
+//! What a partition consists of at one revision: the manifest (an immutable object) and its head (a small KV entry, moved by compare-and-set).
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the manifest's JSON.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// The entry in the heads bucket. Moving it is the only commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Counts commits from 1.
+    pub revision: u64,
+    /// Last stream sequence whose rows are in the manifest's parts.
+    pub sealed_seq: u64,
+    /// Object name of the manifest.
+    pub manifest: String,
+    /// SHA-256 of the manifest object's bytes, hex.
+    pub checksum: String,
+    /// Random id of the commit, by which its writer recognises it after an unclear answer.
+    pub commit_id: String,
+}
+
+/// One revision of one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`].
+    pub version: u32,
+    /// As in the head.
+    pub revision: u64,
+    /// Object name of the manifest it follows; `None` for the first.
+    pub parent: Option<String>,
+    /// Region and number of the partition.
+    pub region: String,
+    /// Number of the partition.
+    pub partition: u32,
+    /// Last stream sequence whose rows are in `parts`.
+    pub sealed_seq: u64,
+    /// JetStream time of that message, Unix milliseconds; 0 = nothing sealed yet.
+    pub sealed_stream_ms: u64,
+    /// The files, in the order of their first sequence.
+    pub parts: Vec<Part>,
+    /// The fold's state after `sealed_seq`: a base, then deltas to apply in order.
+    pub state: Vec<ObjectRef>,
+    /// Last sequence in the archive of raw batches; 0 = no archive yet.
+    pub archived_seq: u64,
+    /// Which logic made the rows from which sequence on, ascending; never empty.
+    pub logic: Vec<LogicFrom>,
+    /// Identity of the stream that `sealed_seq` counts in.
+    pub stream: StreamIdentity,
+    /// When it was written, Unix milliseconds.
+    pub written_ms: u64,
+}
+
+/// One immutable DuckDB file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Object name, `parts/<region>-<partition>/<id>.duckdb`.
+    pub name: String,
+    /// How it came about.
+    pub level: Level,
+    /// Lowest and highest stream sequence of its rows, both included.
+    pub min_seq: u64,
+    /// See `min_seq`.
+    pub max_seq: u64,
+    /// Lowest and highest `event_ms` of its rows, both included.
+    pub min_event_ms: i64,
+    /// See `min_event_ms`.
+    pub max_event_ms: i64,
+    /// Lowest and highest site number of its rows, both included.
+    pub min_site_id: u32,
+    /// See `min_site_id`.
+    pub max_site_id: u32,
+    /// Event rows.
+    pub rows: u64,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// Checksum of the event rows (identical rows give identical checksums, whatever the file's bytes).
+    pub content_checksum: String,
+    /// Version of the file format.
+    pub format: u32,
+}
+
+/// How a part came about: a flush, or a merge by period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Written by a flush; touches whatever hours it touches.
+    Flush,
+    /// All rows of one UTC hour at the time of the merge.
+    Hour,
+    /// Of one UTC day.
+    Day,
+    /// Of one UTC month.
+    Month,
+}
+
+/// An object and the checksum of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// Object name.
+    pub name: String,
+    /// SHA-256 of its bytes, hex.
+    pub checksum: String,
+}
+
+/// Logic version and the sequence from which on it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogicFrom {
+    /// First sequence folded with it.
+    pub from_seq: u64,
+    /// Fold version and rule digest, `<fold>-<first 16 hex digits of the digest>`.
+    pub logic: String,
+}
+
+/// What tells a stream from a recreated or rewound one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamIdentity {
+    /// Name of the stream.
+    pub name: String,
+    /// Its creation time, RFC 3339 with nanoseconds, as the server tells it.
+    pub created: String,
+    /// `Nats-Msg-Id` of the message at `sealed_seq`; empty when nothing is sealed.
+    pub sealed_message_id: String,
+}

@@ -1,0 +1,46 @@
+//! Names on the NATS side: streams, subjects, buckets, headers, roles. One place, used by every program.
+
+/// Header that carries [`crate::model::SCHEMA_VERSION`] as a decimal number.
+pub const SCHEMA_HEADER: &str = "Weir-Schema";
+/// Bucket of sites: key `site.<domain>` → [`crate::site::Site`] as JSON; key `next_id` → the next free site number.
+pub const SITES_BUCKET: &str = "WEIR_SITES";
+/// Bucket of API keys: key = SHA-256 of the API key in hex → record as JSON. The key itself is never stored.
+pub const KEYS_BUCKET: &str = "WEIR_KEYS";
+/// Bucket of daily salts: key `YYYY-MM-DD` (UTC) → 32 random bytes in hex. Entries live 48 hours at most.
+pub const SALTS_BUCKET: &str = "WEIR_SALTS";
+/// Bucket of manifest heads: key from [`head_key`] → head as JSON; only ever written by compare-and-set.
+pub const HEADS_BUCKET: &str = "WEIR_HEADS";
+/// Bucket of what components say of themselves: key `aggregator.<region>.<partition>` → status as JSON; key `import.<site>.<digest>` → outcome.
+pub const STATUS_BUCKET: &str = "WEIR_STATUS";
+
+/// Subject of a partition's batches, `events.<region>.<partition>`.
+pub fn events_subject(region: &str, partition: u32) -> String {
+    format!("events.{region}.{partition}")
+}
+
+/// Stream of a partition, `EVENTS_<region>_<partition>`.
+pub fn events_stream(region: &str, partition: u32) -> String {
+    format!("EVENTS_{region}_{partition}")
+}
+
+/// Key of a partition's head in [`HEADS_BUCKET`].
+pub fn head_key(region: &str, partition: u32) -> String {
+    format!("{region}.{partition}")
+}
+
+/// Subject on which the partition's aggregator answers requests to seal: payload = JSON `{"through_seq": n}`, answer = `{"sealed_seq": n}` or `{"error": "…"}`.
+pub fn flush_subject(region: &str, partition: u32) -> String {
+    format!("weir.flush.{region}.{partition}")
+}
+
+/// `Nats-Msg-Id` of a batch: `<producer in hex>-<number>`.
+pub fn message_id(producer: &[u8], number: u64) -> String {
+    use std::fmt::Write;
+    let mut id = String::with_capacity(producer.len() * 2 + 21);
+    for byte in producer {
+        // Writing to a string cannot fail.
+        let _infallible = write!(id, "{byte:02x}");
+    }
+    let _infallible = write!(id, "-{number}");
+    id
+}
