@@ -91,3 +91,12 @@ pub struct Opening {
     /// `major.minor`.
     pub os_version: String,
 }
+
+/// One row of a part's `controls` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlRow {
+    /// Where it stands in the stream: after the events of its batch.
+    pub position: Position,
+    /// The protobuf message [`weir_event::model::Control`].
+    pub record: Vec<u8>,
+}

@@ -3,8 +3,14 @@
 //! Pure: no clock, no I/O, no async. The worker, the importer and the aggregator all use this crate, so that an event means the
 //! same wherever it came in.
 
+pub mod codec;
+pub mod domain;
+pub mod identity;
+pub mod log;
 pub mod model;
+pub mod redact;
 pub mod site;
 pub mod subject;
+pub mod validate;
 
 pub use prost::Message;

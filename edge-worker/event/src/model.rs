@@ -66,7 +66,7 @@ pub struct Event {
     /// Host of the page without `www.`; `(none)` when the address had none.
     #[prost(string, tag = "10")]
     pub hostname: String,
-    /// Path of the page, percent-decoded, without trailing slashes or blanks; at least `/`.
+    /// Path of the page, percent-decoded, without trailing blanks; at least `/`. With hash routing the fragment follows.
     #[prost(string, tag = "11")]
     pub pathname: String,
     /// Raw referrer, at most 2,000 characters.

@@ -1,0 +1,26 @@
+# The whole interface for working on Weir. Each target sets up what it needs; a second run uses no network.
+.PHONY: help setup build up demo test check bench
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ —/'
+
+setup: ## bring the pinned tools and packages into .tools/ and node_modules/
+	@infra/tools/setup.sh
+
+build: ## release build: target/release/weir and the edge worker
+	@infra/tools/build.sh
+
+up: build ## run everything on this machine
+	@target/release/weir up
+
+demo: build ## run everything with a real access log and live page views
+	@target/release/weir demo
+
+test: ## all tests
+	@infra/tools/test.sh
+
+check: ## format, lints, docs, types
+	@infra/tools/check.sh
+
+bench: build ## measure; prints a table
+	@cargo run --release -p weir-tests --bin weir-bench

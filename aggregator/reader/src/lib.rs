@@ -1,0 +1,15 @@
+//! What every reader of a region needs: partition streams in order, heads, manifests, control buckets, the object store.
+
+mod backoff;
+pub mod buckets;
+pub mod connect;
+pub mod error;
+pub mod heads;
+pub mod manifests;
+mod pull;
+pub mod states;
+pub mod store;
+pub mod stream;
+
+pub use connect::{NatsConfig, connect, jetstream};
+pub use error::ReaderError;

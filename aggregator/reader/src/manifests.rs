@@ -1,0 +1,138 @@
+//! Manifests: immutable JSON objects that say what a partition consists of.
+
+use crate::error::ReaderError;
+use crate::store::Store;
+use bytes::Bytes;
+use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, ObjectRef};
+
+/// Largest manifest that is read: 40,000 parts of about 400 bytes.
+pub const MANIFEST_BYTES_MAX: u64 = 16_000_000;
+
+/// Folder of a partition's manifests.
+pub fn folder(region: &str, partition: u32) -> String {
+    format!("manifests/{region}-{partition}")
+}
+
+/// Name of the manifest of a revision.
+pub fn name(region: &str, partition: u32, revision: u64, commit_id: &str) -> String {
+    format!("{}/{revision:012}-{commit_id}.json", folder(region, partition))
+}
+
+/// Writes a manifest durably and returns its name and checksum, for the head.
+pub async fn put(store: &Store, manifest: &Manifest, commit_id: &str) -> Result<ObjectRef, ReaderError> {
+    let name = name(&manifest.region, manifest.partition, manifest.revision, commit_id);
+    let bytes = serde_json::to_vec(manifest).map_err(|cause| ReaderError::malformed(&name, cause))?;
+    store.put(&name, Bytes::from(bytes)).await
+}
+
+/// Reads the manifest that a head names, and checks that it is the one that was committed.
+pub async fn load(store: &Store, head: &Head) -> Result<Manifest, ReaderError> {
+    let object = ObjectRef { name: head.manifest.clone(), checksum: head.checksum.clone() };
+    let bytes = store.get_checked(&object, MANIFEST_BYTES_MAX).await?;
+    let manifest = parse(&head.manifest, &bytes)?;
+    if manifest.revision != head.revision || manifest.sealed_seq != head.sealed_seq {
+        return Err(ReaderError::malformed(&head.manifest, "revision or sealed sequence differs from the head's"));
+    }
+    Ok(manifest)
+}
+
+/// Reads a manifest by its name alone, as a parent or a listing tells it.
+pub async fn read(store: &Store, name: &str) -> Result<Manifest, ReaderError> {
+    parse(name, &store.get(name, MANIFEST_BYTES_MAX).await?)
+}
+
+fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let versioned: Versioned = serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))?;
+    if versioned.version != MANIFEST_VERSION {
+        return Err(ReaderError::Version { name: name.to_owned(), found: versioned.version, known: MANIFEST_VERSION });
+    }
+    serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_rollup::manifest::{Level, LogicFrom, Part, StreamIdentity};
+
+    fn manifest() -> Manifest {
+        Manifest {
+            version: 1,
+            revision: 2,
+            parent: Some("manifests/local-0/000000000001-a.json".to_owned()),
+            region: "local".to_owned(),
+            partition: 0,
+            sealed_seq: 9,
+            sealed_stream_ms: 1_700_000_000_123,
+            parts: vec![Part {
+                name: "parts/local-0/p.duckdb".to_owned(),
+                level: Level::Flush,
+                min_seq: 1,
+                max_seq: 9,
+                min_event_ms: -5,
+                max_event_ms: 1_700_000_000_000,
+                min_site_id: 1,
+                max_site_id: 3,
+                rows: 20,
+                bytes: 4096,
+                content_checksum: "20-ff".to_owned(),
+                format: 1,
+            }],
+            state: vec![ObjectRef { name: "state/local-0/9-b.state.zst".to_owned(), checksum: "cd".to_owned() }],
+            archived_seq: 0,
+            logic: vec![LogicFrom { from_seq: 1, logic: "1-0123456789abcdef".to_owned() }],
+            stream: StreamIdentity {
+                name: "EVENTS_local_0".to_owned(),
+                created: "2026-11-21T03:00:00.123456789Z".to_owned(),
+                sealed_message_id: "00-4".to_owned(),
+            },
+            written_ms: 1_700_000_001_000,
+        }
+    }
+
+    const PINNED: &str = concat!(
+        r#"{"version":1,"revision":2,"parent":"manifests/local-0/000000000001-a.json","region":"local","partition":0,"#,
+        r#""sealed_seq":9,"sealed_stream_ms":1700000000123,"parts":[{"name":"parts/local-0/p.duckdb","level":"flush","#,
+        r#""min_seq":1,"max_seq":9,"min_event_ms":-5,"max_event_ms":1700000000000,"min_site_id":1,"max_site_id":3,"#,
+        r#""rows":20,"bytes":4096,"content_checksum":"20-ff","format":1}],"#,
+        r#""state":[{"name":"state/local-0/9-b.state.zst","checksum":"cd"}],"archived_seq":0,"#,
+        r#""logic":[{"from_seq":1,"logic":"1-0123456789abcdef"}],"#,
+        r#""stream":{"name":"EVENTS_local_0","created":"2026-11-21T03:00:00.123456789Z","sealed_message_id":"00-4"},"#,
+        r#""written_ms":1700000001000}"#
+    );
+
+    #[test]
+    fn the_format_is_pinned() {
+        assert_eq!(serde_json::to_string(&manifest()).unwrap(), PINNED, "a change needs a new MANIFEST_VERSION");
+        assert_eq!(parse("m", PINNED.as_bytes()).unwrap(), manifest());
+    }
+
+    #[tokio::test]
+    async fn only_the_committed_manifest_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::local(folder.path()).unwrap();
+        let object = put(&store, &manifest(), "b").await.unwrap();
+        assert_eq!(object.name, "manifests/local-0/000000000002-b.json");
+        let head = Head {
+            revision: 2,
+            sealed_seq: 9,
+            manifest: object.name.clone(),
+            checksum: object.checksum.clone(),
+            commit_id: "b".to_owned(),
+        };
+        assert_eq!(load(&store, &head).await.unwrap(), manifest());
+        let other = Head { checksum: "00".repeat(32), ..head.clone() };
+        assert!(matches!(load(&store, &other).await, Err(ReaderError::Checksum { .. })));
+        let other = Head { sealed_seq: 8, ..head };
+        assert!(matches!(load(&store, &other).await, Err(ReaderError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_later_version_is_refused_by_name() {
+        let later = PINNED.replace(r#"{"version":1"#, r#"{"version":2"#);
+        assert!(matches!(parse("m", later.as_bytes()), Err(ReaderError::Version { found: 2, known: 1, .. })));
+    }
+}

@@ -1,0 +1,446 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use weir_event::model::{BotMark, DeleteSite};
+
+/// 2025-01-15T12:00:00Z.
+const NOON: u64 = 1_736_942_400_000;
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+const CHROME: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+
+fn rules() -> Arc<Rules> {
+    Rules::built_in().unwrap()
+}
+
+fn event(visitor_id: u64, event_ms: u64, name: &str) -> Event {
+    Event {
+        event_ms,
+        received_ms: event_ms,
+        site_id: 1,
+        visitor_id,
+        name: name.to_owned(),
+        hostname: "shop.example".to_owned(),
+        pathname: "/".to_owned(),
+        user_agent: CHROME.to_owned(),
+        ..Event::default()
+    }
+}
+
+fn batch(number: u64, events: Vec<Event>) -> EventBatch {
+    EventBatch { producer: vec![7; 16], number, batcher: "local/0/0".to_owned(), events, ..EventBatch::default() }
+}
+
+/// Folds batches at (sequence 1, 2, 3 …; the given stream times).
+fn fold_all(state: &mut State, batches: &[(u64, EventBatch)]) -> Vec<Folded> {
+    let rules = rules();
+    (1..)
+        .zip(batches)
+        .map(|(seq, (stream_ms, batch))| fold(state, &rules, batch, Arrival { seq, stream_ms: *stream_ms }))
+        .collect()
+}
+
+fn rows(folded: Vec<Folded>) -> Vec<EventRow> {
+    folded.into_iter().flat_map(|folded| folded.rows).collect()
+}
+
+/// Groups rows into visits by their order of opening: 0, 0, 1 …
+fn visit_numbers(rows: &[EventRow]) -> Vec<usize> {
+    let mut seen = Vec::new();
+    let number = |id: u64| {
+        seen.iter().position(|known| *known == id).unwrap_or_else(|| {
+            seen.push(id);
+            seen.len() - 1
+        })
+    };
+    rows.iter().map(|row| row.visit_id).map(number).collect()
+}
+
+/// Folds events one a batch, all at one stream time, and tells which visit each came to.
+fn visits_of(events: Vec<Event>) -> Vec<usize> {
+    let batches: Vec<_> = (1..).zip(events).map(|(number, event)| (NOON, batch(number, vec![event]))).collect();
+    visit_numbers(&rows(fold_all(&mut State::default(), &batches)))
+}
+
+#[test]
+fn a_hand_checked_sequence_gives_these_rows() {
+    let mut landing = event(5, NOON, "pageview");
+    landing.id_low = 1;
+    landing.referrer = "https://www.google.com/search?q=x".to_owned();
+    landing.country = "DE".to_owned();
+    let mut second = event(5, NOON + MINUTE, "pageview");
+    second.id_low = 2;
+    second.pathname = "/b".to_owned();
+    second.referrer = "https://shop.example/".to_owned();
+    let mut ping = event(5, NOON + 2 * MINUTE, "engagement");
+    ping.id_low = 3;
+    ping.engagement_ms = Some(4000);
+    ping.scroll_depth = Some(250);
+    let mut orphan = ping.clone();
+    (orphan.visitor_id, orphan.id_low) = (6, 4);
+    let mut again = second.clone();
+    again.retry = true;
+    let first = batch(1, vec![landing, second]);
+    let batches = [(NOON, first.clone()), (NOON + 1, first), (NOON + 2 * MINUTE, batch(3, vec![again, ping, orphan]))];
+    let folded = fold_all(&mut State::default(), &batches);
+
+    assert_eq!(folded[0].counts, Counts { accepted: 2, ..Counts::default() });
+    assert!(folded[1].duplicate_batch && folded[1].rows.is_empty());
+    assert_eq!(folded[2].jump, Some(Jump { expected: 2, found: 3 }));
+    assert_eq!(folded[2].counts, Counts { accepted: 1, deduplicated: 1, orphan_engagement: 1, late: 0, bots: 0 });
+    let brief = |row: &EventRow| {
+        format!(
+            "{}.{} {:+} {} {} visit={:016x} interactive={} depth={:?}",
+            row.position.seq,
+            row.position.idx,
+            row.event_ms - NOON as i64,
+            row.name,
+            row.pathname,
+            row.visit_id,
+            row.interactive,
+            row.scroll_depth
+        )
+    };
+    let rows = rows(folded);
+    assert_eq!(
+        rows.iter().map(brief).collect::<Vec<_>>(),
+        [
+            "1.0 +0 pageview / visit=d0b975affbb1c0e0 interactive=true depth=None",
+            "1.1 +60000 pageview /b visit=d0b975affbb1c0e0 interactive=true depth=None",
+            "3.1 +120000 engagement / visit=d0b975affbb1c0e0 interactive=false depth=Some(100)",
+        ]
+    );
+    let opening = crate::row::Opening {
+        visitor_id: 5,
+        source: "Google".to_owned(),
+        referrer: "google.com/search".to_owned(),
+        channel: "Organic Search".to_owned(),
+        country: "DE".to_owned(),
+        device: "Desktop".to_owned(),
+        browser: "Chrome".to_owned(),
+        browser_version: "131.0".to_owned(),
+        os: "Windows".to_owned(),
+        os_version: "10".to_owned(),
+        ..crate::row::Opening::default()
+    };
+    assert!(rows.iter().all(|row| *row.opening == opening));
+}
+
+#[test]
+fn a_visit_ends_after_thirty_idle_minutes_to_the_millisecond() {
+    let at = |after: u64| event(5, NOON + after, "pageview");
+    assert_eq!(visits_of(vec![at(0), at(30 * MINUTE)]), [0, 0]);
+    assert_eq!(visits_of(vec![at(0), at(30 * MINUTE + 1)]), [0, 1]);
+    assert_eq!(visits_of(vec![at(HOUR), at(30 * MINUTE)]), [0, 0]);
+    assert_eq!(visits_of(vec![at(HOUR), at(30 * MINUTE - 1)]), [0, 1]);
+    // An early event extends the visit to the past.
+    assert_eq!(visits_of(vec![at(HOUR), at(35 * MINUTE), at(10 * MINUTE)]), [0, 0, 0]);
+}
+
+#[test]
+fn between_two_visits_the_earlier_opened_takes_the_event() {
+    let at = |after: u64| event(5, NOON + after, "pageview");
+    assert_eq!(visits_of(vec![at(HOUR), at(0), at(30 * MINUTE)]), [0, 1, 0]);
+    assert_eq!(visits_of(vec![at(0), at(HOUR), at(30 * MINUTE)]), [0, 1, 0]);
+}
+
+#[test]
+fn engagement_refreshes_a_visit_and_never_opens_one() {
+    let view = |after: u64| event(5, NOON + after, "pageview");
+    let ping = |after: u64| event(5, NOON + after, "engagement");
+    assert_eq!(visits_of(vec![view(0), ping(25 * MINUTE), view(50 * MINUTE)]), [0, 0, 0]);
+    assert_eq!(visits_of(vec![view(0), view(50 * MINUTE)]), [0, 1]);
+    assert_eq!(visits_of(vec![ping(0), view(0)]), [0]);
+    assert_eq!(visits_of(vec![view(0), ping(31 * MINUTE)]), [0]);
+}
+
+#[test]
+fn a_visit_crosses_midnight_by_the_previous_days_id() {
+    let at = |visitor: u64, previous: u64, after: u64| Event {
+        previous_visitor_id: previous,
+        ..event(visitor, NOON + 12 * HOUR + after, "pageview")
+    };
+    let before = event(5, NOON + 12 * HOUR - 1, "pageview");
+    assert_eq!(visits_of(vec![before.clone(), at(6, 5, 1), at(6, 5, 29 * MINUTE)]), [0, 0, 0]);
+    // The previous id is unknown: another visit.
+    assert_eq!(visits_of(vec![before.clone(), at(6, 0, 1)]), [0, 1]);
+    // A visit opened under the new id first: then the earlier opened of both decides.
+    assert_eq!(visits_of(vec![at(6, 5, 20 * MINUTE), before.clone(), at(6, 5, 5 * MINUTE)]), [0, 1, 0]);
+    assert_eq!(visits_of(vec![before.clone(), at(6, 0, 20 * MINUTE), at(6, 5, 5 * MINUTE)]), [0, 1, 0]);
+    let crossing = rows(fold_all(&mut State::default(), &[(NOON, batch(1, vec![before, at(6, 5, 1)]))]));
+    assert!(crossing.iter().all(|row| row.opening.visitor_id == 5), "the id that opened the visit is counted");
+}
+
+#[test]
+fn sites_and_visitors_do_not_mix() {
+    let mut other_site = event(5, NOON, "pageview");
+    other_site.site_id = 2;
+    assert_eq!(visits_of(vec![event(5, NOON, "pageview"), event(6, NOON, "pageview"), other_site]), [0, 1, 2]);
+}
+
+#[test]
+fn a_visit_untouched_for_two_hours_of_stream_time_is_absent() {
+    let late = |stream_ms: u64| {
+        let batches =
+            [(NOON, batch(1, vec![event(5, NOON, "pageview")])), (stream_ms, batch(2, vec![event(5, NOON, "pageview")]))];
+        visit_numbers(&rows(fold_all(&mut State::default(), &batches)))
+    };
+    assert_eq!(late(NOON + 2 * HOUR - 1), [0, 0]);
+    assert_eq!(late(NOON + 2 * HOUR), [0, 1]);
+    // Stream time never goes back.
+    assert_eq!(late(0), [0, 0]);
+}
+
+#[test]
+fn the_opening_bot_mark_holds_for_the_visit() {
+    let mut state = State::default();
+    let mut first = event(5, NOON, "pageview");
+    first.bot = BotMark::Headless as i32;
+    let mut crawler = event(6, NOON, "pageview");
+    crawler.bot = BotMark::Declared as i32;
+    crawler.user_agent = "curl/8.5.0".to_owned();
+    let mut unknown = event(7, NOON, "pageview");
+    unknown.bot = 99;
+    let events = vec![first, event(5, NOON, "pageview"), crawler, unknown, event(8, NOON, "pageview")];
+    let folded = fold_all(&mut state, &[(NOON, batch(1, events))]);
+    assert_eq!(folded[0].counts.bots, 4);
+    assert_eq!(folded[0].rows.iter().map(|row| row.opening.bot).collect::<Vec<_>>(), [2, 2, 3, 1, 0]);
+}
+
+#[test]
+fn a_deleted_sites_visits_end_and_the_record_comes_once() {
+    let delete = Control { id: vec![1; 16], requested_ms: NOON, kind: Some(ControlKind::DeleteSite(DeleteSite { site_id: 1 })) };
+    let with = |number: u64| EventBatch { controls: vec![delete.clone()], ..batch(number, vec![event(5, NOON, "pageview")]) };
+    let folded = fold_all(&mut State::default(), &[(NOON, with(1)), (NOON, with(2)), (NOON, with(3))]);
+    let controls: Vec<_> = folded.iter().flat_map(|folded| &folded.controls).map(|row| row.position).collect();
+    assert_eq!(controls, [Position { seq: 1, idx: 1 }]);
+    assert_eq!(visit_numbers(&rows(folded)), [0, 1, 1]);
+}
+
+#[test]
+fn the_watermark_follows_the_batchers() {
+    let mut state = State::default();
+    let holding = EventBatch { oldest_unsent_ms: NOON - 5000, ..batch(1, vec![]) };
+    fold_all(&mut state, &[(NOON, holding)]);
+    assert_eq!(state.watermark(NOON + 10), NOON - 5000);
+    let decoded = State::decode(&state.encode()).unwrap();
+    assert_eq!(decoded.watermark(NOON + 10), NOON - 5000);
+    assert_eq!(state.watermark(NOON + 5 * MINUTE), NOON + 5 * MINUTE);
+    fold_all(&mut state, &[(NOON + 1, batch(2, vec![]))]);
+    assert_eq!(state.watermark(NOON + 10), NOON + 10);
+}
+
+#[test]
+fn the_encoded_state_is_pinned() {
+    let mut state = State::default();
+    let mut opening = event(5, 1000, "pageview");
+    opening.id_low = 9;
+    fold_all(&mut state, &[(2000, EventBatch { oldest_unsent_ms: 7, ..batch(1, vec![opening]) })]);
+    let hex = hex::encode(state.encode());
+    assert_eq!(
+        hex,
+        "080110d00f1a17090707070707070707110707070707070707180120d00f22121210000000000000000009000000000000002a002a0231302a053133312e302a06\
+         4368726f6d652a074465736b746f702a064469726563742a0757696e646f777332280801110500000000000000180128d00f30d00f38d00f4a1000000500000000\
+         0000000004030206013a100a096c6f63616c2f302f30100718d00f"
+    );
+}
+
+#[test]
+fn damaged_states_are_refused() {
+    use prost::Message;
+    assert!(matches!(State::decode(b"\xff\xff"), Err(StateError::Malformed(_))));
+    assert_eq!(State::decode(b"").unwrap_err(), StateError::Version { found: 0, expected: STATE_VERSION });
+    let newer = EventBatch { number: 0, ..EventBatch::default() };
+    assert!(State::decode(&newer.encode_to_vec()).is_err());
+    // Field 1 = version 1, then a visit that names text 0 of none, then an odd number of id halves.
+    assert_eq!(State::decode(&[8, 1, 50, 0]).unwrap_err(), StateError::Damaged { field: "texts" });
+    assert_eq!(State::decode(&[8, 1, 34, 10, 18, 8, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap_err(), StateError::Damaged { field: "ids" });
+}
+
+/// Stream time and batch; numbers and sequences come by the order.
+type Step = (u64, Vec<Event>);
+
+/// Few visitors, few times near midnight, out of order, some ids twice: every rule meets every other.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let name = prop_oneof![3 => Just("pageview"), 2 => Just("engagement"), 1 => Just("Signup")];
+    let one = (0..4_u64, 0..3_u64, 0..300_u64, name, 0..40_u64, any::<bool>());
+    let event = one.prop_map(|(visitor, previous, minute, name, id, interactive)| Event {
+        id_low: id,
+        previous_visitor_id: previous,
+        non_interactive: !interactive,
+        ..event(visitor, NOON + 10 * HOUR + minute * MINUTE, name)
+    });
+    let step = (0..50_u64, proptest::collection::vec(event, 0..6));
+    proptest::collection::vec(step, 1..25).prop_map(|steps| {
+        let mut stream_ms = NOON + 10 * HOUR;
+        let advance = |(minutes, events): Step| {
+            stream_ms += minutes * MINUTE;
+            (stream_ms, events)
+        };
+        steps.into_iter().map(advance).collect()
+    })
+}
+
+fn batches(steps: &[Step]) -> Vec<(u64, EventBatch)> {
+    (1..).zip(steps).map(|(number, (stream_ms, events))| (*stream_ms, batch(number, events.clone()))).collect()
+}
+
+/// The same events, each alone in a batch: positions change, hence visit ids.
+fn one_by_one(steps: &[Step]) -> Vec<(u64, EventBatch)> {
+    let singles = steps.iter().flat_map(|(stream_ms, events)| events.iter().map(|event| (*stream_ms, event.clone())));
+    (1..).zip(singles).map(|(number, (stream_ms, event))| (stream_ms, batch(number, vec![event]))).collect()
+}
+
+/// What must not depend on positions: each row without position and id, with the number of its visit.
+fn structure(rows: &[EventRow]) -> Vec<(usize, EventRow)> {
+    let plain = |row: &EventRow| EventRow { position: Position { seq: 0, idx: 0 }, visit_id: 0, ..row.clone() };
+    visit_numbers(rows).into_iter().zip(rows.iter().map(plain)).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_restart_anywhere_changes_no_row(steps in steps(), restarts in proptest::collection::vec(any::<bool>(), 25)) {
+        let batches = batches(&steps);
+        let whole = fold_all(&mut State::default(), &batches);
+        let mut state = State::default();
+        let rules = rules();
+        for (index, (stream_ms, batch)) in batches.iter().enumerate() {
+            if restarts[index] {
+                state = State::decode(&state.encode()).unwrap();
+            }
+            let folded = fold(&mut state, &rules, batch, Arrival { seq: index as u64 + 1, stream_ms: *stream_ms });
+            prop_assert_eq!(&folded, &whole[index]);
+        }
+        let mut again = State::default();
+        fold_all(&mut again, &batches);
+        prop_assert_eq!(again.encode(), state.encode());
+    }
+
+    #[test]
+    fn purging_at_any_time_or_never_changes_no_row(steps in steps(), purges in proptest::collection::vec(any::<bool>(), 25)) {
+        let rules = rules();
+        let (mut never, mut often) = (State::default(), State::default());
+        for (index, (stream_ms, batch)) in batches(&steps).iter().enumerate() {
+            let at = Arrival { seq: index as u64 + 1, stream_ms: *stream_ms };
+            if purges[index] {
+                often.purge();
+            }
+            prop_assert_eq!(fold_batch(&mut never, &rules, batch, at), fold(&mut often, &rules, batch, at));
+            prop_assert_eq!(never.encode(), often.encode());
+        }
+    }
+
+    #[test]
+    fn redelivered_batches_change_nothing(steps in steps(), redelivered in proptest::collection::vec((0..25_usize, 0..25_usize), 0..10)) {
+        let rules = rules();
+        let batches = batches(&steps);
+        let whole = fold_all(&mut State::default(), &batches);
+        let mut state = State::default();
+        let mut found = Vec::new();
+        // The same positions, as if the redelivered ones stood between them: a position is a number, gaps do not matter.
+        for (index, (stream_ms, batch)) in batches.iter().enumerate() {
+            let at = Arrival { seq: index as u64 + 1, stream_ms: *stream_ms };
+            found.push(fold(&mut state, &rules, batch, at));
+            for (_, earlier) in redelivered.iter().filter(|(after, earlier)| *after == index && *earlier <= index) {
+                let before = state.encode();
+                let folded = fold(&mut state, &rules, &batches[*earlier].1, at);
+                prop_assert_eq!(folded, Folded { duplicate_batch: true, ..Folded::default() });
+                prop_assert_eq!(before, state.encode());
+            }
+        }
+        prop_assert_eq!(found, whole);
+    }
+
+    #[test]
+    fn other_batches_of_the_same_events_give_the_same_visits(steps in steps()) {
+        let together = rows(fold_all(&mut State::default(), &batches(&steps)));
+        let alone = rows(fold_all(&mut State::default(), &one_by_one(&steps)));
+        prop_assert_eq!(structure(&together), structure(&alone));
+    }
+
+    #[test]
+    fn counts_balance_and_visits_keep_their_rules(steps in steps()) {
+        let batches = batches(&steps);
+        let folded = fold_all(&mut State::default(), &batches);
+        for ((_, batch), folded) in batches.iter().zip(&folded) {
+            let counts = folded.counts;
+            prop_assert_eq!(batch.events.len() as u64, counts.accepted + counts.deduplicated + counts.orphan_engagement);
+            prop_assert_eq!(folded.rows.len() as u64, counts.accepted);
+        }
+        let mut ids: Vec<u128> = Vec::new();
+        let mut openings: BTreeMap<u64, EventRow> = BTreeMap::new();
+        for row in folded.into_iter().flat_map(|folded| folded.rows) {
+            prop_assert!(row.visit_id != 0);
+            if row.event_id != 0 && steps.last().unwrap().0 < NOON + 12 * HOUR {
+                prop_assert!(!ids.contains(&row.event_id));
+                ids.push(row.event_id);
+            }
+            let opened = openings.entry(row.visit_id).or_insert_with(|| row.clone());
+            prop_assert!(Arc::ptr_eq(&opened.opening, &row.opening));
+            prop_assert!(opened.name != "engagement");
+            prop_assert_eq!(row.visit_id, visits::visit_id(1, opened.opening.visitor_id, opened.position));
+        }
+    }
+
+    #[test]
+    fn any_batch_gives_an_answer(
+        numbers in proptest::collection::vec(any::<u64>(), 12),
+        producer in proptest::collection::vec(any::<u8>(), 0..20),
+        texts in proptest::collection::vec(".{0,40}", 12),
+        marks in any::<[i32; 2]>(),
+        extremes in any::<bool>(),
+    ) {
+        let number = |index: usize| if extremes { [0, 1, u64::MAX, u64::MAX - 1][(numbers[index] % 4) as usize] } else { numbers[index] };
+        let event = Event {
+            id_high: number(0),
+            id_low: number(1),
+            event_ms: number(2),
+            received_ms: number(3),
+            site_id: number(4) as u32,
+            visitor_id: number(5),
+            previous_visitor_id: number(6),
+            name: texts[0].clone(),
+            hostname: texts[1].clone(),
+            referrer: format!("https://{}", texts[2]),
+            user_agent: texts[3].clone(),
+            utm_source: texts[4].clone(),
+            utm_medium: texts[5].clone(),
+            utm_campaign: texts[6].clone(),
+            click_id: texts[7].clone(),
+            scroll_depth: Some(number(7) as u32),
+            engagement_ms: Some(number(8) as u32),
+            bot: marks[0],
+            origin: marks[1],
+            ..Event::default()
+        };
+        let batch = EventBatch {
+            producer,
+            number: number(9),
+            oldest_unsent_ms: number(10),
+            batcher: texts[8].clone(),
+            events: vec![event.clone(), Event { id_low: 1, ..event }],
+            controls: vec![Control::default()],
+            ..EventBatch::default()
+        };
+        let mut state = State::default();
+        let rules = rules();
+        for seq in [number(11), 1, u64::MAX] {
+            let folded = fold(&mut state, &rules, &batch, Arrival { seq, stream_ms: number(11) });
+            prop_assert!(folded.rows.iter().all(|row| (0..=EVENT_MS_MAX).contains(&row.event_ms)));
+            prop_assert!(crate::columns::events_batch(&folded.rows).is_ok());
+            state.watermark(number(0));
+        }
+        let encoded = state.encode();
+        prop_assert_eq!(State::decode(&encoded).unwrap().encode(), encoded);
+    }
+
+    #[test]
+    fn decoding_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _refused_or_read = State::decode(&bytes);
+        let mut versioned = vec![8, 1];
+        versioned.extend(bytes);
+        let _refused_or_read = State::decode(&versioned);
+    }
+}

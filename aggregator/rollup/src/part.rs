@@ -1,0 +1,162 @@
+//! The format of a part: schema, order, what its `meta` says, and the SQL that defines visit fragments and the checksum.
+//!
+//! Each SQL text is defined once, here: the aggregator uses it to write and to merge parts, the query API for the live end.
+
+/// Version of the file format. It rises with every change of `schema.sql`.
+pub const FORMAT_VERSION: u32 = 1;
+/// The tables of a part.
+pub const SCHEMA: &str = include_str!("schema.sql");
+/// Order of the rows of `events` in a part, as an `ORDER BY` list.
+pub const SORT_ORDER: &str = "site_id, event_ms // 3600000, visitor_id, event_ms, seq, idx";
+/// Order of the rows of `visits` in a part, as an `ORDER BY` list.
+pub const VISITS_SORT_ORDER: &str = "site_id, first_ms // 3600000 NULLS LAST, visitor_id, visit_id";
+
+/// Keys of the table `meta`. Numbers are decimal text.
+pub mod meta {
+    /// [`super::FORMAT_VERSION`] of the writer.
+    pub const FORMAT_VERSION: &str = "format_version";
+    /// Region of the partition.
+    pub const REGION: &str = "region";
+    /// Number of the partition.
+    pub const PARTITION: &str = "partition";
+    /// `flush`, `hour`, `day` or `month`.
+    pub const LEVEL: &str = "level";
+    /// Lowest stream sequence of its rows.
+    pub const MIN_SEQ: &str = "min_seq";
+    /// Highest stream sequence of its rows.
+    pub const MAX_SEQ: &str = "max_seq";
+    /// Lowest `event_ms` of its rows.
+    pub const MIN_EVENT_MS: &str = "min_event_ms";
+    /// Highest `event_ms` of its rows.
+    pub const MAX_EVENT_MS: &str = "max_event_ms";
+    /// Rows of `events`.
+    pub const EVENT_ROWS: &str = "event_rows";
+    /// Rows of `visits`.
+    pub const VISIT_ROWS: &str = "visit_rows";
+    /// Rows of `controls`.
+    pub const CONTROL_ROWS: &str = "control_rows";
+    /// Result of [`super::checksum_sql`] over `events`.
+    pub const CONTENT_CHECKSUM: &str = "content_checksum";
+    /// Logic version of the last of its rows, `<fold>-<16 hex digits>`.
+    pub const LOGIC: &str = "logic";
+    /// When it was written, Unix milliseconds.
+    pub const WRITTEN_MS: &str = "written_ms";
+}
+
+/// Columns of `events` that hold an event's random id: forgotten after a day, therefore not part of the checksum.
+const ID_COLUMNS: [&str; 2] = ["event_id_high", "event_id_low"];
+/// Columns of `events` but the opening attributes, in the order of `schema.sql`.
+const EVENT_COLUMNS: &str = "seq idx site_id event_ms received_ms event_id_high event_id_low retry visitor_id visit_id name hostname pathname \
+                             props revenue_micros revenue_currency engagement_ms scroll_depth interactive bot origin";
+/// The opening attributes of a visit, the last columns of `events` and of `visits`.
+const OPENING_COLUMNS: &str = "source referrer channel utm_source utm_medium utm_campaign utm_content utm_term country region city device \
+                               browser browser_version os os_version";
+
+/// `SELECT` of all columns of `events` in order, without the ids of events received before `forget_ids_before_ms` (Unix milliseconds).
+///
+/// `events_relation`, here and below, is put after `FROM` as it is: a table name or a subquery in parentheses.
+pub fn events_sql(events_relation: &str, forget_ids_before_ms: i64) -> String {
+    let column = |column: &str| {
+        if ID_COLUMNS.contains(&column) {
+            format!("CASE WHEN received_ms >= {forget_ids_before_ms} THEN {column} END AS {column}")
+        } else {
+            column.to_owned()
+        }
+    };
+    format!("SELECT {} FROM {events_relation}", list(event_columns(), column))
+}
+
+/// `SELECT` that makes visit fragments, with the columns of `visits`, from any relation with the columns of `events`.
+pub fn visits_sql(events_relation: &str) -> String {
+    let view = "{'ms': event_ms, 'seq': seq, 'idx': idx, 'hostname': hostname, 'page': pathname}";
+    fragments(
+        events_relation,
+        &format!(
+            "min(event_ms) FILTER (name <> 'engagement') AS first_ms,
+           max(event_ms) FILTER (name <> 'engagement') AS last_ms,
+           count(*) FILTER (name = 'pageview') AS pageviews,
+           count(*) FILTER (name <> 'engagement') AS events,
+           count(*) FILTER (interactive AND name <> 'engagement') AS interactive_events,
+           coalesce(sum(engagement_ms), 0) AS engagement_ms,
+           min({view}) FILTER (name = 'pageview') AS entry,
+           max({view}) FILTER (name = 'pageview') AS leave"
+        ),
+    )
+}
+
+/// `SELECT` that merges the fragments of each visit into one, with the columns of `visits`. Associative and commutative: the fragments of any
+/// split of event rows, merged in any order and grouping, are the fragments of all rows.
+pub fn merge_visits_sql(visits_relation: &str) -> String {
+    let view = |end: &str| {
+        format!("{{'ms': {end}_ms, 'seq': {end}_seq, 'idx': {end}_idx, 'hostname': {end}_hostname, 'page': {end}_page}}")
+    };
+    let (entry, leave) = (view("entry"), view("exit"));
+    fragments(
+        visits_relation,
+        &format!(
+            "min(first_ms) AS first_ms,
+           max(last_ms) AS last_ms,
+           sum(pageviews) AS pageviews,
+           sum(events) AS events,
+           sum(interactive_events) AS interactive_events,
+           sum(engagement_ms) AS engagement_ms,
+           min({entry}) FILTER (entry_ms IS NOT NULL) AS entry,
+           max({leave}) FILTER (exit_ms IS NOT NULL) AS leave"
+        ),
+    )
+}
+
+/// One row a visit. What is equal in all rows of a visit is taken by `min`, so that the answer would not depend on the order even if it were
+/// not. The first and the last page are the lowest and the highest record (time, sequence, index, …).
+fn fragments(relation: &str, aggregates: &str) -> String {
+    let opening_columns = || OPENING_COLUMNS.split_whitespace();
+    format!(
+        "SELECT site_id, visit_id, visitor_id, bot, first_ms, last_ms,
+       CAST(pageviews AS UBIGINT) AS pageviews,
+       CAST(events AS UBIGINT) AS events,
+       CAST(interactive_events AS UBIGINT) AS interactive_events,
+       CAST(engagement_ms AS UBIGINT) AS engagement_ms,
+       entry.ms AS entry_ms, entry.seq AS entry_seq, entry.idx AS entry_idx, entry.hostname AS entry_hostname, entry.page AS entry_page,
+       leave.ms AS exit_ms, leave.seq AS exit_seq, leave.idx AS exit_idx, leave.hostname AS exit_hostname, leave.page AS exit_page,
+       {names}
+FROM (
+    SELECT site_id, visit_id,
+           min(visitor_id) AS visitor_id,
+           min(bot) AS bot,
+           {aggregates},
+           {opening}
+    FROM {relation}
+    GROUP BY site_id, visit_id
+)",
+        names = list(opening_columns(), str::to_owned),
+        opening = list(opening_columns(), |column| format!("min({column}) AS {column}")),
+    )
+}
+
+/// `SELECT` of one VARCHAR, the checksum of event rows: `<rows>-<16 hex digits>`, the exclusive or of the rows' hashes. It depends neither on
+/// the order of the rows nor on event ids. Its hash is that of DuckDB 1.5, pinned by a test.
+pub fn checksum_sql(events_relation: &str) -> String {
+    let hashed = list(event_columns().filter(|column| !ID_COLUMNS.contains(column)), str::to_owned);
+    format!("SELECT printf('%d-%016x', count(*), coalesce(bit_xor(hash({hashed})), 0)) FROM {events_relation}")
+}
+
+/// Checksum of several relations together, from their checksums; `None` when one is malformed.
+///
+/// A merge has lost nothing when its inputs' combined checksum is its outputs'.
+pub fn combine_checksums<'a>(checksums: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut sum = (0_u64, 0_u64);
+    for checksum in checksums {
+        let (rows, hash) = checksum.split_once('-')?;
+        sum.0 = sum.0.checked_add(rows.parse().ok()?)?;
+        sum.1 ^= u64::from_str_radix(hash, 16).ok()?;
+    }
+    Some(format!("{}-{:016x}", sum.0, sum.1))
+}
+
+fn event_columns() -> impl Iterator<Item = &'static str> {
+    EVENT_COLUMNS.split_whitespace().chain(OPENING_COLUMNS.split_whitespace())
+}
+
+fn list(columns: impl Iterator<Item = &'static str>, sql: impl Fn(&'static str) -> String) -> String {
+    columns.map(sql).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,173 @@
+//! Merges parts: rows of several files into one file per period. Blocks: call it on a blocking thread.
+
+use crate::duck::{DuckLimits, Interrupt, quoted};
+use crate::write::{self, Label, WriteError};
+use duckdb::Connection;
+use std::path::PathBuf;
+use weir_rollup::manifest::{Level, Part};
+use weir_rollup::merge::{Job, Period};
+use weir_rollup::part;
+
+/// A file to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) part: Part,
+    pub(crate) path: PathBuf,
+}
+
+/// Names and places for the files that a merge writes.
+pub(crate) trait Places {
+    /// Label and path of the next file.
+    fn next(&mut self, level: Level) -> (Label, PathBuf);
+}
+
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) part: Part,
+    pub(crate) file: PathBuf,
+}
+
+/// What a merge did.
+#[derive(Clone, Debug)]
+pub(crate) struct Merged {
+    /// Names of the parts whose rows are in `outputs`. Parts of the job that got no new rows are not among them: they stay.
+    pub(crate) replaced: Vec<String>,
+    /// The files that stand for them.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// Event ids of rows received before this time are dropped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepIdsFrom(pub(crate) i64);
+
+/// Runs a job. Together the outputs hold exactly the rows of the replaced inputs.
+pub(crate) fn run(
+    limits: &DuckLimits,
+    interrupt: &Interrupt,
+    inputs: &[Input],
+    job: &Job,
+    keep_ids: KeepIdsFrom,
+    places: &mut dyn Places,
+) -> Result<Merged, WriteError> {
+    let connection = limits.open()?;
+    interrupt.watch(&connection);
+    let result = merge(&connection, interrupt, inputs, job, keep_ids, places);
+    if interrupt.is_stopped() { Err(WriteError::Interrupted) } else { result }
+}
+
+fn merge(
+    connection: &Connection,
+    interrupt: &Interrupt,
+    inputs: &[Input],
+    job: &Job,
+    keep_ids: KeepIdsFrom,
+    places: &mut dyn Places,
+) -> Result<Merged, WriteError> {
+    let job = without_untouched(connection, inputs, job)?;
+    let taken: Vec<&Input> = inputs.iter().filter(|input| job.inputs.contains(&input.part.name)).collect();
+    for (index, input) in taken.iter().enumerate() {
+        connection.execute_batch(&format!("ATTACH {} AS in{index} (READ_ONLY)", quoted(&input.path)))?;
+    }
+    let mut merged = Merged { replaced: taken.iter().map(|input| input.part.name.clone()).collect(), outputs: Vec::new() };
+    let mut has_controls = has_controls(connection, taken.len())?;
+    for period in &job.periods {
+        if interrupt.is_stopped() {
+            return Err(WriteError::Interrupted);
+        }
+        let output = write_period(connection, &taken, period, keep_ids, has_controls, places)?;
+        has_controls = has_controls && output.is_none();
+        merged.outputs.extend(output);
+    }
+    let expected = taken.iter().map(|input| input.part.rows).sum();
+    write::expect_rows(merged.outputs.iter().map(|output| output.part.rows).sum(), expected)?;
+    Ok(merged)
+}
+
+/// The job without the periods into which no new rows fall: what is already there needs no rewriting.
+fn without_untouched(connection: &Connection, inputs: &[Input], job: &Job) -> Result<Job, WriteError> {
+    let is_new = |input: &&Input| !job.periods.iter().any(|period| period.joined.contains(&input.part.name));
+    let mut touched: Vec<i64> = Vec::new();
+    let mut has_controls = false;
+    for input in inputs.iter().filter(is_new) {
+        connection.execute_batch(&format!("ATTACH {} AS probe (READ_ONLY)", quoted(&input.path)))?;
+        has_controls |= connection.query_row("SELECT EXISTS (SELECT 1 FROM probe.controls)", [], |row| row.get::<_, bool>(0))?;
+        for period in job.periods.iter().filter(|period| overlaps(&input.part, period)) {
+            let sql = "SELECT EXISTS (SELECT 1 FROM probe.events WHERE event_ms >= ? AND event_ms < ?)";
+            if connection.query_row(sql, [period.start_ms, period.end_ms], |row| row.get(0))? {
+                touched.push(period.start_ms);
+            }
+        }
+        connection.execute_batch("DETACH probe")?;
+    }
+    if touched.is_empty() && has_controls {
+        // Control records need a part to go to.
+        touched.extend(job.periods.first().map(|period| period.start_ms));
+    }
+    Ok(job.clone().only(|period| touched.contains(&period.start_ms)))
+}
+
+fn overlaps(part: &Part, period: &Period) -> bool {
+    part.min_event_ms < period.end_ms && part.max_event_ms >= period.start_ms
+}
+
+fn has_controls(connection: &Connection, inputs: usize) -> Result<bool, WriteError> {
+    for index in 0..inputs {
+        if connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM in{index}.controls)"), [], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes the part of one period; `None` when no input has anything for it. The first that is written takes all control records.
+fn write_period(
+    connection: &Connection,
+    taken: &[&Input],
+    period: &Period,
+    keep_ids: KeepIdsFrom,
+    with_controls: bool,
+    places: &mut dyn Places,
+) -> Result<Option<Output>, WriteError> {
+    let indexes: Vec<usize> =
+        (0..taken.len()).filter(|index| taken.get(*index).is_some_and(|input| overlaps(&input.part, period))).collect();
+    let Period { start_ms, end_ms, .. } = period;
+    let inside = format!("event_ms >= {start_ms} AND event_ms < {end_ms}");
+    let mut rows = 0_u64;
+    for index in &indexes {
+        rows += connection
+            .query_row(&format!("SELECT count(*) FROM in{index}.events WHERE {inside}"), [], |row| row.get::<_, u64>(0))?;
+    }
+    if rows == 0 && !with_controls {
+        return Ok(None);
+    }
+    let (label, file) = places.next(period.level);
+    write::create(connection, &file, rows)?;
+    connection.execute_batch("BEGIN")?;
+    if !indexes.is_empty() {
+        let KeepIdsFrom(keep_from_ms) = keep_ids;
+        let union = union_all(&indexes, &format!("events WHERE {inside}"));
+        let kept = |column: &str| format!("CASE WHEN received_ms >= {keep_from_ms} THEN {column} END AS {column}");
+        connection.execute_batch(&format!(
+            "INSERT INTO events SELECT * REPLACE ({}, {}) FROM ({union}) ORDER BY {}",
+            kept("event_id_high"),
+            kept("event_id_low"),
+            part::SORT_ORDER
+        ))?;
+    }
+    if with_controls {
+        let union = union_all(&(0..taken.len()).collect::<Vec<_>>(), "controls");
+        connection.execute_batch(&format!("INSERT INTO controls SELECT * FROM ({union}) ORDER BY seq, idx"))?;
+    }
+    let part = write::finish(connection, &file, &label)?;
+    Ok(Some(Output { part, file }))
+}
+
+fn union_all(indexes: &[usize], rest: &str) -> String {
+    let selects: Vec<String> = indexes.iter().map(|index| format!("SELECT * FROM in{index}.{rest}")).collect();
+    selects.join(" UNION ALL ")
+}
+
+#[cfg(test)]
+#[path = "compact_tests.rs"]
+mod tests;

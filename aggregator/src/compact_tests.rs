@@ -1,0 +1,146 @@
+use super::*;
+use crate::write::tests::{HOUR_START_MS, controls, label, limits, read, rows};
+use crate::write::write_flush;
+use std::path::Path;
+use weir_rollup::merge::{Limits, plan};
+use weir_rollup::row::{ControlRow, EventRow};
+
+const KEEP_ALL: KeepIdsFrom = KeepIdsFrom(i64::MIN);
+
+struct Folder {
+    folder: tempfile::TempDir,
+    made: u32,
+}
+
+impl Places for Folder {
+    fn next(&mut self, level: Level) -> (Label, PathBuf) {
+        self.made += 1;
+        let name = format!("out{}", self.made);
+        (label(&name, level), self.folder.path().join(&name))
+    }
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), made: 0 }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn part(&self, name: &str, level: Level, mut rows: Vec<EventRow>, controls: &[ControlRow]) -> Input {
+        let path = self.path().join(name);
+        let part = write_flush(&limits(self.path()), &path, &label(name, level), &mut rows, controls).unwrap();
+        Input { part, path }
+    }
+
+    fn merge(&mut self, inputs: &[Input], keep_ids: KeepIdsFrom) -> Result<(Job, Merged), WriteError> {
+        let parts: Vec<Part> = inputs.iter().map(|input| input.part.clone()).collect();
+        let job = plan(&parts, &Limits { flush_parts: 2, ..Limits::default() }).expect("a job");
+        let limits = limits(self.path());
+        run(&limits, &Interrupt::default(), inputs, &job, keep_ids, self).map(|merged| (job, merged))
+    }
+}
+
+/// Checksums of the events, visits and controls of several files together.
+fn content<'a>(files: impl Iterator<Item = &'a Path>) -> [String; 3] {
+    let connection = duckdb::Connection::open_in_memory().unwrap();
+    let files: Vec<&Path> = files.collect();
+    for (index, file) in files.iter().enumerate() {
+        connection.execute_batch(&format!("ATTACH {} AS in{index} (READ_ONLY)", quoted(file))).unwrap();
+    }
+    let indexes: Vec<usize> = (0..files.len()).collect();
+    let union = |table: &str| format!("({})", union_all(&indexes, table));
+    let one = |sql: String| connection.query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let visits = format!("({})", part::merge_visits_sql(&union("visits")));
+    [
+        one(part::checksum_sql(&union("events"))),
+        one(format!("SELECT count(*) || '-' || bit_xor(hash(v::VARCHAR)) FROM {visits} AS v")),
+        one(format!(
+            "SELECT coalesce(string_agg(seq || '.' || idx || record::VARCHAR, ',' ORDER BY seq), '') FROM {}",
+            union("controls")
+        )),
+    ]
+}
+
+#[test]
+fn a_merge_holds_exactly_the_rows_visits_and_controls_of_its_inputs() {
+    let mut folder = Folder::new();
+    let inputs = [
+        folder.part("a", Level::Flush, rows(1, 3000, 3), &controls(1)),
+        folder.part("b", Level::Flush, rows(1000, 2000, 2), &[]),
+        folder.part("c", Level::Flush, vec![], &controls(2000)),
+    ];
+    let (_, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
+    assert_eq!(merged.replaced, ["a", "b", "c"]);
+    let hours: Vec<i64> = merged.outputs.iter().map(|output| (output.part.min_event_ms - HOUR_START_MS) / 3_600_000).collect();
+    assert_eq!(hours, [0, 1, 2]);
+    assert!(merged.outputs.iter().all(|output| output.part.level == Level::Hour && output.part.bytes > 0));
+    let before = content(inputs.iter().map(|input| input.path.as_path()));
+    assert_eq!(content(merged.outputs.iter().map(|output| output.file.as_path())), before);
+    assert!(!before[2].is_empty());
+    for output in &merged.outputs {
+        let connection = read(&output.file);
+        let sql = format!(
+            "SELECT (SELECT list((seq, idx)) FROM p.events) = (SELECT list((seq, idx) ORDER BY {}) FROM p.events)",
+            part::SORT_ORDER
+        );
+        assert!(connection.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap(), "sorted");
+    }
+}
+
+#[test]
+fn an_hour_without_new_rows_is_left_alone_and_one_with_new_rows_is_written_anew() {
+    let mut folder = Folder::new();
+    let of_hour = |hour: i64, first_seq: u64| {
+        let mut rows = rows(first_seq, 500, 1);
+        for row in &mut rows {
+            row.event_ms += hour * 3_600_000;
+        }
+        rows
+    };
+    let new = [of_hour(0, 2000), of_hour(2, 2100)].concat();
+    let inputs = [
+        folder.part("hour0", Level::Hour, of_hour(0, 1), &[]),
+        folder.part("hour1", Level::Hour, of_hour(1, 100), &controls(100)),
+        folder.part("a", Level::Flush, new, &[]),
+        folder.part("b", Level::Flush, of_hour(0, 3000), &[]),
+    ];
+    let (job, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
+    assert!(job.inputs.contains(&"hour1".to_owned()), "the plan cannot know");
+    let mut replaced = merged.replaced.clone();
+    replaced.sort();
+    assert_eq!(replaced, ["a", "b", "hour0"]);
+    assert_eq!(merged.outputs.iter().map(|output| output.part.rows).collect::<Vec<_>>(), [1500, 500]);
+    let before = content(inputs.iter().filter(|input| input.part.name != "hour1").map(|input| input.path.as_path()));
+    assert_eq!(content(merged.outputs.iter().map(|output| output.file.as_path())), before);
+}
+
+#[test]
+fn old_event_ids_are_dropped_and_nothing_else() {
+    let mut folder = Folder::new();
+    let inputs = [folder.part("a", Level::Flush, rows(1, 100, 1), &[]), folder.part("b", Level::Flush, rows(100, 100, 1), &[])];
+    let (_, merged) = folder.merge(&inputs, KeepIdsFrom(HOUR_START_MS + 60)).unwrap();
+    let connection = read(&merged.outputs[0].file);
+    let sql = "SELECT count(*) FILTER (event_id_low IS NULL AND event_id_high IS NULL AND received_ms < ?), \
+               count(*) FILTER (event_id_low IS NOT NULL AND received_ms >= ?), count(*) FROM p.events";
+    let start = HOUR_START_MS + 60;
+    let counts: (u64, u64, u64) =
+        connection.query_row(sql, [start, start], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    assert_eq!(counts, (120, 80, 200));
+    assert_eq!(merged.outputs[0].part.min_seq, 1);
+}
+
+#[test]
+fn a_merge_that_is_told_to_end_changes_nothing() {
+    let mut folder = Folder::new();
+    let inputs = [folder.part("a", Level::Flush, rows(1, 100, 1), &[]), folder.part("b", Level::Flush, rows(100, 100, 1), &[])];
+    let parts: Vec<Part> = inputs.iter().map(|input| input.part.clone()).collect();
+    let job = plan(&parts, &Limits { flush_parts: 2, ..Limits::default() }).unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.stop();
+    let result = run(&limits(folder.path()), &interrupt, &inputs, &job, KEEP_ALL, &mut folder);
+    assert!(matches!(result, Err(WriteError::Interrupted)));
+    assert!(inputs.iter().all(|input| input.path.exists()));
+}

@@ -1,0 +1,143 @@
+//! Flush: pending rows and the fold's state become files, then a commit names them.
+
+use crate::Shared;
+use crate::duck::DuckLimits;
+use crate::ledger::{CommitError, Ledger};
+use crate::pending::{LastFolded, Pending};
+use crate::status::now_ms;
+use crate::write::{self, Label, WriteError};
+use std::sync::Arc;
+use std::time::Instant;
+use weir_reader::{ReaderError, states};
+use weir_rollup::fold::State;
+use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part};
+
+/// Why a flush failed. The stream still has everything: reload and fold again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FlushError {
+    #[error("the part could not be written: {0}")]
+    Write(#[from] WriteError),
+    #[error("a file could not be stored: {0}")]
+    Store(#[from] ReaderError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("the writer failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    /// Merges never take the partition's last word, so a flush always fits.
+    #[error("the manifest is ahead of what was folded")]
+    Ahead,
+}
+
+/// What a DuckDB writer of this aggregator may use.
+pub(crate) fn duck_limits(shared: &Shared) -> DuckLimits {
+    DuckLimits {
+        memory_limit_mb: shared.config.memory_limit_mb,
+        threads: shared.config.duckdb_threads,
+        temp: shared.work.path().to_owned(),
+    }
+}
+
+/// Name of a new part.
+pub(crate) fn part_name(region: &str, partition: u32) -> String {
+    format!("parts/{region}-{partition}/{}.duckdb", uuid::Uuid::new_v4())
+}
+
+/// Seals everything that is pending. `state` is the fold's state after the last pending message; it is given back.
+pub(crate) async fn flush(
+    shared: &Arc<Shared>,
+    partition: u32,
+    ledger: &Ledger,
+    pending: Pending,
+    state: State,
+) -> Result<(State, Option<Manifest>), FlushError> {
+    let Some(last) = pending.last().cloned() else { return Ok((state, None)) };
+    let started = Instant::now();
+    let rows = pending.rows.len();
+    let logic = shared.rules.logic();
+    let (part, encoded, state) = {
+        let shared = Arc::clone(shared);
+        let label = label(&shared, partition, &logic, &last);
+        tokio::task::spawn_blocking(move || {
+            let part = write_part(&shared, &label, pending)?;
+            tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "part written");
+            let encoded = state.encode();
+            Ok::<_, FlushError>((part, encoded, state))
+        })
+        .await??
+    };
+    let state_bytes = encoded.len();
+    tracing::debug!(partition, state_bytes, duration_ms = started.elapsed().as_millis() as u64, "state encoded");
+    let name = states::name(&shared.config.region, partition, last.seq, &uuid::Uuid::new_v4().simple().to_string());
+    let state_object = states::put(&shared.store, &name, encoded).await?;
+    tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "state stored");
+    let committed = ledger
+        .commit(move |manifest| {
+            if manifest.sealed_seq >= last.seq {
+                return false;
+            }
+            note_logic(&mut manifest.logic, manifest.sealed_seq, logic);
+            manifest.parts.extend(part);
+            manifest.sealed_seq = last.seq;
+            manifest.sealed_stream_ms = manifest.sealed_stream_ms.max(last.stream_ms);
+            manifest.stream.sealed_message_id = last.message_id;
+            manifest.state = vec![state_object];
+            true
+        })
+        .await?;
+    let Some(manifest) = committed else { return Err(FlushError::Ahead) };
+    tracing::info!(
+        partition,
+        stream.sequence = manifest.sealed_seq,
+        revision = manifest.revision,
+        rows,
+        state_bytes,
+        duration_ms = started.elapsed().as_millis() as u64,
+        "flushed"
+    );
+    Ok((state, Some(manifest)))
+}
+
+fn label(shared: &Shared, partition: u32, logic: &str, last: &LastFolded) -> Label {
+    Label {
+        region: shared.config.region.clone(),
+        partition,
+        level: Level::Flush,
+        logic: logic.to_owned(),
+        written_ms: now_ms(),
+        name: part_name(&shared.config.region, partition),
+        fallback_ms: i64::try_from(last.stream_ms).unwrap_or(i64::MAX),
+    }
+}
+
+/// Writes and stores the part; `None` when there are no rows: then only the sealed sequence moves.
+fn write_part(shared: &Shared, label: &Label, mut pending: Pending) -> Result<Option<Part>, FlushError> {
+    if pending.rows.is_empty() && pending.controls.is_empty() {
+        return Ok(None);
+    }
+    let file = shared.work.file();
+    let part = write::write_flush(&duck_limits(shared), &file, label, &mut pending.rows, &pending.controls)?;
+    shared.store.adopt(&file, &label.name)?;
+    Ok(Some(part))
+}
+
+/// Rows after `sealed_seq` are made with `logic`.
+fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: String) {
+    if history.last().is_none_or(|last| last.logic != logic) {
+        history.push(LogicFrom { from_seq: sealed_seq + 1, logic });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_logic_history_grows_only_when_the_logic_changes() {
+        let mut history = Vec::new();
+        for (sealed_seq, logic) in [(0, "1-a"), (9, "1-a"), (20, "1-b")] {
+            note_logic(&mut history, sealed_seq, logic.to_owned());
+        }
+        let told: Vec<(u64, &str)> = history.iter().map(|from| (from.from_seq, from.logic.as_str())).collect();
+        assert_eq!(told, [(1, "1-a"), (21, "1-b")]);
+    }
+}

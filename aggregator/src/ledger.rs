@@ -1,0 +1,129 @@
+//! The committed side of a partition: its manifest, moved by one compare-and-set after the other.
+
+use crate::Shared;
+use crate::status::now_ms;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use weir_reader::heads::{self, Swap};
+use weir_reader::{ReaderError, manifests};
+use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, StreamIdentity};
+
+/// A commit that takes longer is given up: the sweeper may delete files that no manifest names after a day.
+const COMMIT_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Why a commit did not happen.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommitError {
+    /// Somebody else moved the head: everything read from it is out of date.
+    #[error("another aggregator moved the head")]
+    Lost,
+    /// NATS was away for an hour.
+    #[error("the commit took longer than an hour")]
+    Expired,
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Failed(#[from] ReaderError),
+}
+
+/// The committed manifest as this process knows it. Flushes and merges take turns at it.
+pub(crate) struct Ledger {
+    shared: Arc<Shared>,
+    partition: u32,
+    committed: Mutex<Committed>,
+    /// Fires when somebody else moved the head.
+    lost: CancellationToken,
+}
+
+/// A manifest and what the next commit must name.
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    pub(crate) manifest: Manifest,
+    /// `None` before the first commit.
+    pub(crate) name: Option<String>,
+    /// 0 before the first commit.
+    pub(crate) kv_revision: u64,
+}
+
+impl Committed {
+    /// What stands before the first commit: revision 0, nothing sealed.
+    pub(crate) fn nothing(region: &str, partition: u32, stream: &str, created: &str) -> Self {
+        let manifest = Manifest {
+            version: MANIFEST_VERSION,
+            revision: 0,
+            parent: None,
+            region: region.to_owned(),
+            partition,
+            sealed_seq: 0,
+            sealed_stream_ms: 0,
+            parts: Vec::new(),
+            state: Vec::new(),
+            archived_seq: 0,
+            logic: Vec::new(),
+            stream: StreamIdentity { name: stream.to_owned(), created: created.to_owned(), sealed_message_id: String::new() },
+            written_ms: 0,
+        };
+        Self { manifest, name: None, kv_revision: 0 }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn new(shared: Arc<Shared>, partition: u32, committed: Committed) -> Self {
+        Self { shared, partition, committed: Mutex::new(committed), lost: CancellationToken::new() }
+    }
+
+    /// The manifest as last committed.
+    pub(crate) async fn manifest(&self) -> Manifest {
+        self.committed.lock().await.manifest.clone()
+    }
+
+    /// Returns once somebody else moved the head.
+    pub(crate) async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Commits what `change` makes of the manifest; `None` = it no longer fits, nothing is done. Returns the manifest as it then stands.
+    ///
+    /// Dropped half way, the commit may have happened or not: this ledger must not be used again then.
+    pub(crate) async fn commit(
+        &self,
+        change: impl FnOnce(&mut Manifest) -> bool + Send,
+    ) -> Result<Option<Manifest>, CommitError> {
+        let mut committed = self.committed.lock().await;
+        if self.lost.is_cancelled() {
+            return Err(CommitError::Lost);
+        }
+        let mut manifest = committed.manifest.clone();
+        if !change(&mut manifest) {
+            return Ok(None);
+        }
+        manifest.revision += 1;
+        manifest.parent.clone_from(&committed.name);
+        manifest.written_ms = now_ms();
+        manifest.parts.sort_by(|a, b| (a.min_seq, &a.name).cmp(&(b.min_seq, &b.name)));
+        let commit_id = uuid::Uuid::new_v4().simple().to_string();
+        let object = manifests::put(&self.shared.store, &manifest, &commit_id).await?;
+        let head = Head {
+            revision: manifest.revision,
+            sealed_seq: manifest.sealed_seq,
+            manifest: object.name.clone(),
+            checksum: object.checksum,
+            commit_id,
+        };
+        let region = &self.shared.config.region;
+        let swap = heads::compare_and_set(&self.shared.jetstream, region, self.partition, committed.kv_revision, &head);
+        match tokio::time::timeout(COMMIT_TIMEOUT, swap).await {
+            Ok(Ok(Swap::Committed { kv_revision })) => {
+                *committed = Committed { manifest: manifest.clone(), name: Some(object.name), kv_revision };
+                Ok(Some(manifest))
+            }
+            Ok(Ok(Swap::Lost { .. })) => {
+                self.lost.cancel();
+                Err(CommitError::Lost)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(CommitError::Expired),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Folds partition streams into immutable DuckDB parts and commits them: consume → fold → collect → flush → commit.
+
+mod compact;
+mod config;
+mod duck;
+mod error;
+mod flush;
+mod ledger;
+mod merging;
+mod partition;
+mod pending;
+mod requests;
+mod session;
+mod status;
+mod sweep;
+mod work;
+pub mod write;
+
+pub use config::{Config, ConfigError};
+pub use error::RunError;
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use weir_reader::store::Store;
+use weir_rollup::rules::Rules;
+
+/// What the tasks of one aggregator share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) client: async_nats::Client,
+    pub(crate) jetstream: async_nats::jetstream::Context,
+    pub(crate) store: Store,
+    pub(crate) work: work::WorkFolder,
+    pub(crate) rules: Arc<Rules>,
+}
+
+/// Runs the aggregator until `cancel` fires, then flushes what is pending (at most 5 s) and returns.
+///
+/// NATS being away is waited for, at the start too. A partition that cannot go on stops with an alarm in its status; the others go on.
+pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunError> {
+    config.validate()?;
+    let rules = Rules::built_in()?;
+    let store = Store::local(&config.files).map_err(|cause| RunError::Store { cause })?;
+    let work = work::WorkFolder::claim(&config.work).map_err(|cause| RunError::Work { path: config.work.clone(), cause })?;
+    let Some(client) = connect(&config, &cancel).await else { return Ok(()) };
+    let jetstream = weir_reader::jetstream(client.clone());
+    tracing::info!(region = config.region, partitions = config.partitions.len(), logic = rules.logic(), "aggregator starts");
+    let shared = Arc::new(Shared { config, client, jetstream, store, work, rules });
+    let mut tasks = JoinSet::new();
+    for partition in shared.config.partitions.clone() {
+        let board = Arc::new(status::Board::default());
+        tasks.spawn(partition::run(Arc::clone(&shared), partition, Arc::clone(&board), cancel.clone()));
+        tasks.spawn(status::publish(Arc::clone(&shared), partition, board, cancel.clone()));
+        tasks.spawn(sweep::run(Arc::clone(&shared), partition, cancel.clone()));
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(cause) = ended {
+            tracing::error!(%cause, "a task of the aggregator failed");
+            cancel.cancel();
+            outcome = Err(RunError::Task { cause });
+        }
+    }
+    tracing::info!("aggregator ends");
+    outcome
+}
+
+async fn connect(config: &Config, cancel: &CancellationToken) -> Option<async_nats::Client> {
+    let mut is_first = true;
+    loop {
+        let attempt = tokio::select! {
+            attempt = weir_reader::connect(&config.nats) => attempt,
+            () = cancel.cancelled() => return None,
+        };
+        match attempt {
+            Ok(client) => return Some(client),
+            Err(error) if is_first => tracing::warn!(%error, "NATS is away, waiting for it"),
+            Err(error) => tracing::debug!(%error, "NATS is still away"),
+        }
+        is_first = false;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = cancel.cancelled() => return None,
+        }
+    }
+}

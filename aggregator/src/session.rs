@@ -1,0 +1,132 @@
+//! Loads a partition as it was committed and makes sure that its stream is still the same one.
+
+use crate::Shared;
+use crate::ledger::{Committed, Ledger};
+use crate::status::code;
+use std::sync::Arc;
+use weir_event::subject;
+use weir_reader::stream::{self, PartitionStream, StreamState};
+use weir_reader::{ReaderError, heads, manifests, states};
+use weir_rollup::fold::State;
+use weir_rollup::manifest::StreamIdentity;
+
+/// A partition ready to be folded on.
+pub(crate) struct Session {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) state: State,
+    pub(crate) stream: PartitionStream,
+    pub(crate) sealed_seq: u64,
+}
+
+/// How work on a partition ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The aggregator ends.
+    Cancelled,
+    /// Somebody must act first.
+    Stop { code: &'static str, message: String },
+    /// Load it again after a pause. With an alarm unless the cause is usual.
+    Again { code: Option<&'static str>, message: String },
+}
+
+impl From<ReaderError> for End {
+    fn from(error: ReaderError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReaderError::Gap { .. } => Self::Stop { code: code::STREAM_GAP, message },
+            ReaderError::Rewound { .. } | ReaderError::Recreated { .. } => Self::Stop { code: code::STREAM_MISMATCH, message },
+            error if error.is_transient() => Self::Again { code: None, message },
+            _ => Self::Again { code: Some(code::LOAD_FAILED), message },
+        }
+    }
+}
+
+/// Reads head, manifest and state, checks the stream, and opens it behind what is sealed.
+pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session, End> {
+    let region = &shared.config.region;
+    let reach = stream::state(&shared.jetstream, region, partition).await?;
+    let head = heads::get(&shared.jetstream, region, partition).await?;
+    let (committed, state) = match head {
+        None => {
+            let name = subject::events_stream(region, partition);
+            (Committed::nothing(region, partition, &name, &reach.created), State::default())
+        }
+        Some(entry) => {
+            let manifest = manifests::load(&shared.store, &entry.head).await?;
+            let state = load_state(shared, &manifest).await?;
+            (Committed { manifest, name: Some(entry.head.manifest), kv_revision: entry.kv_revision }, state)
+        }
+    };
+    let sealed_seq = committed.manifest.sealed_seq;
+    let found =
+        if sealed_seq > 0 { stream::message_id_at(&shared.jetstream, region, partition, sealed_seq).await? } else { None };
+    check_identity(&committed.manifest.stream, sealed_seq, &reach, found.as_deref())?;
+    let stream = PartitionStream::open(&shared.jetstream, region, partition, sealed_seq + 1).await?;
+    if stream.created() != committed.manifest.stream.created {
+        return Err(mismatch(format!("the stream was made anew at {} while it was opened", stream.created())));
+    }
+    let ledger = Arc::new(Ledger::new(Arc::clone(shared), partition, committed));
+    Ok(Session { ledger, state, stream, sealed_seq })
+}
+
+async fn load_state(shared: &Shared, manifest: &weir_rollup::manifest::Manifest) -> Result<State, End> {
+    let Some(encoded) = states::load(&shared.store, manifest).await? else { return Ok(State::default()) };
+    let failed = |message: String| End::Again { code: Some(code::LOAD_FAILED), message };
+    match tokio::task::spawn_blocking(move || State::decode(&encoded)).await {
+        Ok(Ok(state)) => Ok(state),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn mismatch(message: String) -> End {
+    End::Stop { code: code::STREAM_MISMATCH, message }
+}
+
+/// Compares the stream with the one that was sealed. `found` is the id of the message at `sealed_seq`, if the stream has that message.
+fn check_identity(sealed: &StreamIdentity, sealed_seq: u64, reach: &StreamState, found: Option<&str>) -> Result<(), End> {
+    if reach.created != sealed.created {
+        return Err(mismatch(format!("stream {} was created {}, the sealed one {}", sealed.name, reach.created, sealed.created)));
+    }
+    if reach.last_seq < sealed_seq {
+        return Err(mismatch(format!("stream {} ends at {}, sealed is {sealed_seq}", sealed.name, reach.last_seq)));
+    }
+    match found {
+        Some(id) if id != sealed.sealed_message_id => Err(mismatch(format!(
+            "message {sealed_seq} of stream {} is {id}, sealed was {}",
+            sealed.name, sealed.sealed_message_id
+        ))),
+        // Purged, but nothing after it: opening the stream checks that.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_stream_is_told_by_its_time_its_end_and_its_message() {
+        let sealed = StreamIdentity { name: "S".to_owned(), created: "t1".to_owned(), sealed_message_id: "p-5".to_owned() };
+        let reach = |created: &str, last_seq: u64| StreamState {
+            first_seq: 1,
+            last_seq,
+            messages: last_seq,
+            bytes: 0,
+            created: created.to_owned(),
+        };
+        for (created, last_seq, found, is_same) in [
+            ("t1", 5, Some("p-5"), true),
+            ("t1", 9, Some("p-5"), true),
+            ("t1", 9, None, true),
+            ("t2", 9, Some("p-5"), false),
+            ("t1", 4, None, false),
+            ("t1", 9, Some("q-5"), false),
+            ("t1", 9, Some(""), false),
+        ] {
+            let result = check_identity(&sealed, 5, &reach(created, last_seq), found);
+            assert_eq!(result.is_ok(), is_same, "{created} {last_seq} {found:?}");
+            assert!(result.is_ok() || matches!(result, Err(End::Stop { code: code::STREAM_MISMATCH, .. })));
+        }
+    }
+}

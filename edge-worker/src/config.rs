@@ -1,0 +1,150 @@
+//! Settings of the worker: its text bindings, read once.
+
+use crate::cidr::Network;
+
+/// Why the worker cannot run with its bindings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A binding that has no default is not there.
+    #[error("binding {name} is missing")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A binding has a value that it cannot have.
+    #[error("binding {name} must be {form}")]
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// What it must be.
+        form: &'static str,
+    },
+}
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Name of the region: `REGION`, letters, digits and `-`; default `local`.
+    pub(crate) region: String,
+    /// Number of partitions: `PARTITIONS`, 1–1024; default 2.
+    pub(crate) partitions: u32,
+    /// Batchers of one partition: `SLOTS`, 1–64; default 2.
+    pub(crate) slots: u32,
+    /// Where NATS is, and as whom to speak to it.
+    pub(crate) nats: NatsConfig,
+    /// What the operator's requests must show: `EDGE_TOKEN`, at least 16 characters.
+    pub(crate) edge_token: String,
+    /// Most bytes that one batcher keeps unsent: `BACKLOG_BYTES_MAX`; default 256 MiB, at least 1 MiB.
+    pub(crate) backlog_bytes_max: usize,
+    /// Peers whose forwarding headers are believed: `TRUSTED_PROXIES`, comma list of networks; default this machine.
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// The test binding `TEST_PANIC=1`: the operator may ask for a panic.
+    pub(crate) test_panic: bool,
+}
+
+/// Where NATS is, and as whom to speak to it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct NatsConfig {
+    /// `NATS_HOST`, default `127.0.0.1`.
+    pub(crate) host: String,
+    /// `NATS_PORT`, default 4222.
+    pub(crate) port: u16,
+    /// `NATS_USER`, default `edge`.
+    pub(crate) user: String,
+    /// `NATS_PASSWORD`.
+    pub(crate) password: String,
+    /// `NATS_TLS`: `on` or `off`; default `off`.
+    pub(crate) tls: bool,
+}
+
+impl std::fmt::Debug for NatsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsConfig")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads the bindings.
+    ///
+    /// # Errors
+    /// Names the binding that is missing or wrong.
+    pub(crate) fn from_bindings(binding: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text =
+            |name: &'static str, default: &str| binding(name).filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned());
+        let region = text("REGION", "local");
+        if !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(ConfigError::Invalid { name: "REGION", form: "letters, digits and hyphens" });
+        }
+        let edge_token = text("EDGE_TOKEN", "");
+        if edge_token.len() < 16 {
+            return Err(ConfigError::Invalid { name: "EDGE_TOKEN", form: "at least 16 characters" });
+        }
+        let proxies = binding("TRUSTED_PROXIES").unwrap_or_else(|| "127.0.0.0/8,::1/128".to_owned());
+        let trusted_proxies: Option<Vec<Network>> =
+            proxies.split(',').filter(|part| !part.trim().is_empty()).map(Network::parse).collect();
+        Ok(Self {
+            region,
+            partitions: number("PARTITIONS", &text("PARTITIONS", "2"), 1, 1_024)?,
+            slots: number("SLOTS", &text("SLOTS", "2"), 1, 64)?,
+            nats: NatsConfig {
+                host: text("NATS_HOST", "127.0.0.1"),
+                port: number("NATS_PORT", &text("NATS_PORT", "4222"), 1, u16::MAX)?,
+                user: text("NATS_USER", "edge"),
+                password: binding("NATS_PASSWORD").ok_or(ConfigError::Missing { name: "NATS_PASSWORD" })?,
+                tls: text("NATS_TLS", "off") == "on",
+            },
+            edge_token,
+            backlog_bytes_max: number("BACKLOG_BYTES_MAX", &text("BACKLOG_BYTES_MAX", "268435456"), 1 << 20, 1 << 31)?,
+            trusted_proxies: trusted_proxies
+                .ok_or(ConfigError::Invalid { name: "TRUSTED_PROXIES", form: "a comma list of networks" })?,
+            test_panic: text("TEST_PANIC", "") == "1",
+        })
+    }
+}
+
+fn number<T: std::str::FromStr + PartialOrd>(name: &'static str, text: &str, min: T, max: T) -> Result<T, ConfigError> {
+    let value: Option<T> = text.trim().parse().ok();
+    value.filter(|v| *v >= min && *v <= max).ok_or(ConfigError::Invalid { name, form: "a number within its limits" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(bindings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let all = [bindings, &[("EDGE_TOKEN", "0123456789abcdef"), ("NATS_PASSWORD", "secret")]].concat();
+        Config::from_bindings(|name| all.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn defaults() {
+        let config = config(&[]).unwrap();
+        assert_eq!((config.region.as_str(), config.partitions, config.slots, config.nats.port), ("local", 2, 2, 4_222));
+        assert_eq!(config.trusted_proxies.len(), 2);
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn wrong_bindings_are_named() {
+        let check = |name: &'static str, value: &str| match config(&[(name, value)]) {
+            Err(ConfigError::Invalid { name: found, .. }) => assert_eq!(found, name),
+            other => panic!("{name}={value}: {other:?}"),
+        };
+        check("REGION", "eu.west");
+        check("PARTITIONS", "0");
+        check("SLOTS", "65");
+        check("NATS_PORT", "x");
+        check("EDGE_TOKEN", "short");
+        check("BACKLOG_BYTES_MAX", "7");
+        check("TRUSTED_PROXIES", "everyone");
+        assert_eq!(config(&[("TRUSTED_PROXIES", "")]).unwrap().trusted_proxies, []);
+        assert_eq!(
+            Config::from_bindings(|name| (name == "EDGE_TOKEN").then(|| "x".repeat(16))),
+            Err(ConfigError::Missing { name: "NATS_PASSWORD" })
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! The collector: parses and validates what web sites send and keeps it until it is on the stream.
+//!
+//! `ingest`, `client`, `batcher::core`, `directory::snapshot` and their like are pure and tested natively; the rest is a thin shell over
+//! the runtime. Time comes from `platform` alone.
+
+mod backoff;
+mod batcher;
+mod cidr;
+mod client;
+mod collect;
+mod config;
+mod directory;
+mod ingest;
+mod nats;
+pub mod objects;
+mod operate;
+mod platform;
+mod refused;
+mod respond;
+mod script;
+mod timeout;
+
+use worker::{Context, Env, Method, Request, Response, Result, event};
+
+/// Every request from outside.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let config = match platform::config(&env) {
+        Ok(config) => config,
+        Err(error) => {
+            worker::console_error!("the worker cannot run: {error}");
+            return respond::unavailable("the collector is not configured");
+        }
+    };
+    let method = request.method();
+    let is_read = matches!(method, Method::Get | Method::Head);
+    match request.path().as_str() {
+        "/api/event" => match method {
+            Method::Post => collect::collect(request, &env, &config).await,
+            Method::Options => respond::preflight(),
+            _ => respond::method_not_allowed("POST, OPTIONS"),
+        },
+        path @ ("/js/script.js" | "/js/script.local.js") if is_read => script::serve(&request, path),
+        "/health" if is_read => operate::health(&env, &config).await,
+        path @ ("/internal/backlog" | "/internal/panic") if is_read => operate::internal(&request, path, &env, &config).await,
+        "/js/script.js" | "/js/script.local.js" | "/health" | "/internal/backlog" | "/internal/panic" => {
+            respond::method_not_allowed("GET, HEAD")
+        }
+        _ => respond::not_found(),
+    }
+}

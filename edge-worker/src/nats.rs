@@ -1,0 +1,4 @@
+//! The edge's side of NATS.
+
+pub(crate) mod answer;
+pub(crate) mod connection;

@@ -1,0 +1,225 @@
+//! `weir doctor`: looks at everything that usually goes wrong, and says what to do.
+
+use crate::home::{Home, RunFile};
+use crate::installation::Installation;
+use crate::output::Output;
+use crate::session::{Session, http_client};
+use crate::status::{self, PartitionStatus};
+use crate::{ports, provision};
+use anyhow::{Result, bail};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde::Serialize;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+/// Free disk space under which something will soon fail, bytes.
+const FREE_BYTES_MIN: u64 = 2_000_000_000;
+/// Messages not yet in files that are still normal: several minutes of a busy site.
+const LAG_MAX: u64 = 10_000;
+/// Time for everything that is asked over the network.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    check: String,
+    ok: bool,
+    /// What was found; if it is not good, what to do.
+    message: String,
+}
+
+/// What was looked at so far.
+#[derive(Default)]
+struct Findings(Vec<Check>);
+
+impl Findings {
+    fn good(&mut self, check: &str, message: impl Into<String>) {
+        self.0.push(Check { check: check.to_owned(), ok: true, message: message.into() });
+    }
+
+    fn bad(&mut self, check: &str, message: impl Into<String>) {
+        self.0.push(Check { check: check.to_owned(), ok: false, message: message.into() });
+    }
+
+    fn result(&mut self, check: &str, result: Result<String>) {
+        match result {
+            Ok(message) => self.good(check, message),
+            Err(error) => self.bad(check, format!("{error:#}")),
+        }
+    }
+}
+
+/// Looks at the installation, the home and the running system.
+pub(crate) async fn run(home: &Home, output: Output) -> Result<()> {
+    let mut findings = Findings::default();
+    installation(&mut findings);
+    folder(home, &mut findings);
+    match home.run_file() {
+        Ok(Some(run)) => system(home, &run, &mut findings).await,
+        Ok(None) => {
+            findings.good("system", format!("nothing runs on {}: `weir up` starts it", home.root().display()));
+            default_ports(&mut findings);
+        }
+        Err(error) => findings.bad("system", format!("{error:#}: end `weir up`, remove the file, start it again")),
+    }
+    let bad = findings.0.iter().filter(|check| !check.ok).count();
+    let lines: Vec<String> =
+        findings.0.iter().map(|check| format!("{} {:<14} {}", if check.ok { "ok " } else { "BAD" }, check.check, check.message)).collect();
+    output.result(&serde_json::json!({ "ok": bad == 0, "checks": findings.0 }), &lines.join("\n"))?;
+    if bad > 0 {
+        bail!("{bad} of {} checks are bad", findings.0.len());
+    }
+    Ok(())
+}
+
+fn installation(findings: &mut Findings) {
+    let installation = match Installation::find() {
+        Ok(installation) => installation,
+        Err(error) => return findings.bad("installation", format!("{error:#}")),
+    };
+    for tool in ["nats-server", "workerd"] {
+        let version = installation.tool(tool).and_then(|path| {
+            let said = std::process::Command::new(&path).arg("--version").output()?;
+            if !said.status.success() {
+                bail!("{} does not run: remove it and run `make setup`", path.display());
+            }
+            Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+        });
+        findings.result(tool, version);
+    }
+    for (check, file, command) in [("edge worker", "target/edge/index_bg.wasm", "make build"), ("country table", ".tools/geo/country-ipv4.csv", "make setup")] {
+        findings.result(check, installation.file(file, command).map(|path| path.display().to_string()));
+    }
+}
+
+fn folder(home: &Home, findings: &mut Findings) {
+    let root = home.root();
+    let Ok(metadata) = std::fs::metadata(root) else {
+        return findings.good("home", format!("{} does not exist yet: `weir up` makes it", root.display()));
+    };
+    if metadata.permissions().mode() & 0o077 == 0 {
+        findings.good("home", root.display().to_string());
+    } else {
+        findings.bad("home", format!("others can look into {}: run `chmod 700` on it", root.display()));
+    }
+    match provision::free_bytes(root) {
+        Ok(free) if free < FREE_BYTES_MIN => {
+            findings.bad("disk", format!("only {} MB are free for {}: make room, or events will be refused", free / 1_000_000, root.display()));
+        }
+        Ok(free) => findings.good("disk", format!("{} MB free", free / 1_000_000)),
+        Err(error) => findings.bad("disk", format!("{error:#}")),
+    }
+}
+
+fn default_ports(findings: &mut Findings) {
+    for (port, purpose) in [(8080, ports::COLLECTOR), (8000, ports::QUERY), (4222, ports::NATS)] {
+        let chosen = ports::choose(port, purpose, ports::IfTaken::Fail);
+        findings.result("port", chosen.map(|held| format!("{} is free for {}", held.port, purpose.name)));
+    }
+}
+
+async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
+    processes(home, run, findings);
+    for (check, url) in [("edge", format!("{}/health", run.collector_url)), ("query API", format!("{}/api/health", run.query_url))] {
+        findings.result(check, health(&url).await);
+    }
+    let asked = tokio::time::timeout(ANSWER_WITHIN, async {
+        let session = Session::open_at(home.clone()).await?;
+        status::collect(&session).await
+    });
+    match asked.await {
+        Ok(Ok(partitions)) => {
+            findings.good("nats", run.nats_url.clone());
+            for one in &partitions {
+                partition(one, findings);
+            }
+        }
+        Ok(Err(error)) => findings.bad("nats", format!("{error:#}: look into {}", home.log("nats").display())),
+        Err(_) => findings.bad("nats", format!("it does not answer within 15 s: look into {}", home.log("nats").display())),
+    }
+}
+
+fn processes(home: &Home, run: &RunFile, findings: &mut Findings) {
+    if is_alive(run.supervisor_pid) {
+        findings.good("supervisor", format!("process {}", run.supervisor_pid));
+    } else {
+        findings.bad("supervisor", "it is gone, and its children with it: run `weir up` again");
+    }
+    for name in ["nats", "workerd", "aggregator", "query-api"] {
+        match run.pids.get(name) {
+            Some(id) if is_alive(*id) => findings.good(name, format!("process {id}")),
+            _ => findings.bad(name, format!("it does not run: look into {}", home.log(name).display())),
+        }
+    }
+}
+
+fn is_alive(id: u32) -> bool {
+    i32::try_from(id).is_ok_and(|id| kill(Pid::from_raw(id), None).is_ok())
+}
+
+async fn health(url: &str) -> Result<String> {
+    let answer = match http_client()?.get(url).send().await {
+        Ok(answer) => answer,
+        Err(error) => bail!("{url} does not answer ({error}): look into its log"),
+    };
+    let status = answer.status();
+    if !status.is_success() {
+        let said = answer.text().await.unwrap_or_default();
+        bail!("{url} says {status} {}: look into its log", said.trim());
+    }
+    Ok(url.to_owned())
+}
+
+fn partition(one: &PartitionStatus, findings: &mut Findings) {
+    let name = format!("{}.{}", one.region, one.partition);
+    if one.sealed_seq > one.last_seq {
+        findings.bad(&name, format!("files reach to {}, the stream only to {}: it was recreated or rewound, restore it", one.sealed_seq, one.last_seq));
+    } else if one.first_seq > one.sealed_seq + 1 {
+        findings.bad(&name, format!("the stream begins at {}, files end at {}: messages between are gone", one.first_seq, one.sealed_seq));
+    } else if one.lag > LAG_MAX {
+        findings.bad(&name, format!("{} messages are not in files yet: look into the aggregator's log", one.lag));
+    } else {
+        findings.good(&name, format!("sealed through {} of {}, {} files", one.sealed_seq, one.last_seq, one.parts));
+    }
+    for alarm in one.alarms.as_array().into_iter().flatten() {
+        let text = |field: &str| alarm[field].as_str().unwrap_or("?").to_owned();
+        findings.bad(&name, format!("alarm {}: {}", text("code"), text("message")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(first_seq: u64, last_seq: u64, sealed_seq: u64) -> bool {
+        let status = PartitionStatus {
+            region: "local".into(),
+            partition: 0,
+            first_seq,
+            last_seq,
+            sealed_seq,
+            lag: last_seq.saturating_sub(sealed_seq),
+            parts: 1,
+            revision: 1,
+            watermark: None,
+            messages: 0,
+            bytes: 0,
+            rows_pending: None,
+            alarms: serde_json::json!([]),
+        };
+        let mut findings = Findings::default();
+        partition(&status, &mut findings);
+        findings.0.iter().all(|check| check.ok)
+    }
+
+    #[test]
+    fn streams_against_heads() {
+        assert!(judged(1, 0, 0), "empty");
+        assert!(judged(1, 50, 40), "normal");
+        assert!(judged(41, 50, 40), "trimmed up to the files");
+        assert!(!judged(42, 50, 40), "a gap");
+        assert!(!judged(1, 30, 40), "rewound");
+        assert!(!judged(1, 20_000, 40), "far behind");
+    }
+}

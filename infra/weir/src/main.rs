@@ -1,0 +1,49 @@
+//! The `weir` command: runs, feeds and inspects a Weir.
+
+mod cli;
+mod demo;
+mod doctor;
+mod flush;
+mod home;
+mod import;
+mod installation;
+mod keys;
+mod nats_config;
+mod output;
+mod ports;
+mod provision;
+mod secrets;
+mod service;
+mod session;
+mod sites;
+mod status;
+mod supervisor;
+mod tail;
+mod up;
+mod workerd_config;
+
+use clap::Parser as _;
+use output::Output;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let output = Output::new(arguments.json);
+    if let cli::Command::Reaper { lock } = &arguments.command {
+        return match supervisor::reaper::run(lock) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => output.failure(&error),
+        };
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.failure(&error.into()),
+    };
+    let result = runtime.block_on(cli::run(arguments.command, &output));
+    // A thread that still waits for input or a slow disk must not hold the end of the program up.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output.failure(&error),
+    }
+}

@@ -1,0 +1,63 @@
+//! What the command prints: sentences for people, or JSON with `--json`; errors go to standard error.
+
+use anyhow::{Error, Result};
+use serde::Serialize;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether `--json` was given.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints the result: one line of JSON, or the text.
+    pub(crate) fn result(self, value: &impl Serialize, text: &str) -> Result<()> {
+        if self.json { line(&serde_json::to_string(value)?) } else { line(text) }
+    }
+
+    /// Prints a line for people; nothing with `--json`.
+    pub(crate) fn text(self, text: &str) -> Result<()> {
+        if self.json { Ok(()) } else { line(text) }
+    }
+
+    /// Prints something to be done or known beside the result, to standard error.
+    #[expect(clippy::unused_self, reason = "called like the other ways to print")]
+    pub(crate) fn note(self, text: &str) {
+        // Nobody reads standard error any more: then there is nothing to tell.
+        let _closed = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Prints why the command failed: `weir: …`, or `{"error":"…"}` with `--json`, on standard error.
+    pub(crate) fn failure(self, error: &Error) -> ExitCode {
+        if broken_pipe(error) {
+            return ExitCode::SUCCESS;
+        }
+        let text = format!("{error:#}");
+        self.note(&if self.json { serde_json::json!({ "error": text }).to_string() } else { format!("weir: {text}") });
+        ExitCode::FAILURE
+    }
+}
+
+/// Prints a line to standard output at once.
+pub(crate) fn line(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// The reader of our output went away (`weir tail | head`): that is no failure.
+fn broken_pipe(error: &Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,180 @@
+//! `weir aggregator` and `weir query-api`: the services, configured by flags, variables or the files of the home.
+
+use crate::home::Home;
+use crate::nats_config::Role;
+use crate::secrets::Secrets;
+use crate::session::nats_config;
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use weir_reader::NatsConfig;
+
+/// Where NATS is and what part of the system this is. What is not given is taken from run.json and secrets.json in WEIR_HOME.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CommonOptions {
+    /// Address of NATS, like nats://host:4222; several separated by commas.
+    #[arg(long, env = "WEIR_NATS_URL")]
+    nats_url: Option<String>,
+    /// NATS user; default: the name of the role.
+    #[arg(long, env = "WEIR_NATS_USER")]
+    nats_user: Option<String>,
+    /// NATS password.
+    #[arg(long, env = "WEIR_NATS_PASSWORD", hide_env_values = true)]
+    nats_password: Option<String>,
+    /// File that holds the NATS password.
+    #[arg(long, env = "WEIR_NATS_PASSWORD_FILE")]
+    nats_password_file: Option<PathBuf>,
+    /// Name of the region.
+    #[arg(long, env = "WEIR_REGION")]
+    region: Option<String>,
+    /// Number of partitions of the region.
+    #[arg(long, env = "WEIR_PARTITIONS")]
+    partitions: Option<u32>,
+}
+
+/// What `weir aggregator` can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AggregatorOptions {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// Fold only these partitions, separated by commas; default: all of the region.
+    #[arg(long, env = "WEIR_OWNED_PARTITIONS", value_delimiter = ',')]
+    owned_partitions: Vec<u32>,
+    /// Longest time that an event waits for its file, milliseconds.
+    #[arg(long, env = "WEIR_FLUSH_AFTER_MS")]
+    flush_after_ms: Option<u64>,
+    /// Rows after which a file is written at once.
+    #[arg(long, env = "WEIR_FLUSH_ROWS_MAX")]
+    flush_rows_max: Option<usize>,
+    /// Memory of one DuckDB writer, MB.
+    #[arg(long, env = "WEIR_AGGREGATOR_MEMORY_MB")]
+    memory_limit_mb: Option<u64>,
+}
+
+/// What `weir query-api` can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct QueryOptions {
+    #[command(flatten)]
+    common: CommonOptions,
+    /// Port to listen on.
+    #[arg(long, env = "WEIR_QUERY_PORT", default_value_t = 8000)]
+    query_port: u16,
+    /// Address to listen on.
+    #[arg(long, env = "WEIR_QUERY_HOST", default_value = "127.0.0.1")]
+    query_host: IpAddr,
+    /// Memory of DuckDB, MB.
+    #[arg(long, env = "WEIR_QUERY_MEMORY_MB")]
+    memory_limit_mb: Option<u64>,
+    /// Threads of DuckDB.
+    #[arg(long, env = "WEIR_QUERY_THREADS")]
+    duckdb_threads: Option<usize>,
+    /// Longest time of one query, milliseconds.
+    #[arg(long, env = "WEIR_QUERY_TIMEOUT_MS")]
+    query_timeout_ms: Option<u64>,
+}
+
+/// What a service needs to know of its surroundings.
+struct Surroundings {
+    home: Home,
+    nats: NatsConfig,
+    region: String,
+    partitions: u32,
+}
+
+/// Runs the aggregator until SIGTERM or SIGINT.
+pub(crate) async fn aggregator(options: &AggregatorOptions) -> Result<()> {
+    start_log();
+    let here = surroundings(&options.common, Role::Aggregator)?;
+    let owned = if options.owned_partitions.is_empty() { (0..here.partitions).collect() } else { options.owned_partitions.clone() };
+    let mut config = weir_aggregator::Config::new(here.nats, &here.region, owned, here.home.root());
+    set(&mut config.flush_after_ms, options.flush_after_ms);
+    set(&mut config.flush_rows_max, options.flush_rows_max);
+    set(&mut config.memory_limit_mb, options.memory_limit_mb);
+    config.validate().context("the aggregator's settings cannot be used")?;
+    weir_aggregator::run(config, cancelled_by_signal()?).await.context("the aggregator failed")
+}
+
+/// Runs the query API until SIGTERM or SIGINT.
+pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
+    start_log();
+    let here = surroundings(&options.common, Role::Query)?;
+    let listen = SocketAddr::new(options.query_host, options.query_port);
+    let (files, work) = (here.home.path("files"), here.home.path(".work"));
+    let partitions = (0..here.partitions).collect();
+    let mut config = weir_query_api::Config::new(listen, here.nats, &here.region, partitions, files, work);
+    set(&mut config.memory_limit_mb, options.memory_limit_mb);
+    set(&mut config.duckdb_threads, options.duckdb_threads);
+    set(&mut config.query_timeout_ms, options.query_timeout_ms);
+    config.validate().context("the query API's settings cannot be used")?;
+    weir_query_api::run(config, cancelled_by_signal()?).await.context("the query API failed")
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn surroundings(options: &CommonOptions, role: Role) -> Result<Surroundings> {
+    let home = Home::from_environment()?;
+    home.create()?;
+    let run = home.run_file()?;
+    let url = options.nats_url.clone().or_else(|| run.as_ref().map(|run| run.nats_url.clone()));
+    let Some(url) = url else {
+        bail!("the address of NATS is not known: set WEIR_NATS_URL, or WEIR_HOME to the home of a running `weir up`");
+    };
+    let mut nats = match &options.nats_password {
+        Some(password) => {
+            NatsConfig { url, user: role.user().to_owned(), password: password.clone(), inbox_prefix: role.inbox_prefix() }
+        }
+        None => match &options.nats_password_file {
+            Some(file) => {
+                let password = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+                NatsConfig { url, user: role.user().to_owned(), password: password.trim_end().to_owned(), inbox_prefix: role.inbox_prefix() }
+            }
+            None => nats_config(role, &url, &Secrets::load(&home).context("the NATS password is not known: set WEIR_NATS_PASSWORD_FILE")?),
+        },
+    };
+    set(&mut nats.user, options.nats_user.clone());
+    let region = options.region.clone().or_else(|| run.as_ref().map(|run| run.region.clone())).unwrap_or_else(|| "local".to_owned());
+    let partitions = options.partitions.or_else(|| run.as_ref().map(|run| run.partitions)).unwrap_or(2);
+    if !(1..=256).contains(&partitions) {
+        bail!("WEIR_PARTITIONS is {partitions}, it must be 1 to 256");
+    }
+    Ok(Surroundings { home, nats, region, partitions })
+}
+
+/// Structured log lines on standard error, filtered by `RUST_LOG` (default: info).
+fn start_log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
+    let started = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    if let Err(error) = started {
+        tracing::debug!(%error, "a log is there already");
+    }
+}
+
+/// Fires at SIGTERM or SIGINT. At the second one, or 30 s later, the process ends at once.
+pub(crate) fn cancelled_by_signal() -> Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let token = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
+    let fired = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        fired.cancel();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            () = tokio::time::sleep(Duration::from_secs(30)) => {}
+        }
+        std::process::exit(1);
+    });
+    Ok(token)
+}

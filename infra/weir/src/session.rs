@@ -1,0 +1,89 @@
+//! A command's way to the running system: its `run.json`, the admin's NATS connection, the control buckets.
+
+use crate::home::{Home, RunFile};
+use crate::nats_config::Role;
+use crate::secrets::Secrets;
+use anyhow::{Context as _, Result};
+use async_nats::jetstream::{self, kv};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use weir_reader::NatsConfig;
+use weir_reader::buckets::{self, Change, Entry};
+
+/// The running system as the admin sees it.
+pub(crate) struct Session {
+    /// Its home.
+    pub(crate) home: Home,
+    /// Its `run.json`.
+    pub(crate) run: RunFile,
+    /// Its secrets.
+    pub(crate) secrets: Secrets,
+    /// The admin's connection.
+    pub(crate) client: async_nats::Client,
+    /// JetStream over it.
+    pub(crate) jetstream: jetstream::Context,
+}
+
+impl Session {
+    /// Connects to the system that runs on `WEIR_HOME`.
+    pub(crate) async fn open() -> Result<Self> {
+        Self::open_at(Home::from_environment()?).await
+    }
+
+    /// Connects to the system that runs on this home.
+    pub(crate) async fn open_at(home: Home) -> Result<Self> {
+        let run = home.running()?;
+        let secrets = Secrets::load(&home)?;
+        let config = nats_config(Role::Admin, &run.nats_url, &secrets);
+        let client = weir_reader::connect(&config).await.with_context(|| {
+            format!("the Weir on {} does not answer: start it with `weir up`, or look with `weir doctor`", home.root().display())
+        })?;
+        let jetstream = weir_reader::jetstream(client.clone());
+        Ok(Self { home, run, secrets, client, jetstream })
+    }
+
+    /// A control bucket.
+    pub(crate) async fn bucket(&self, name: &str) -> Result<kv::Store> {
+        self.jetstream.get_key_value(name).await.with_context(|| format!("cannot open the bucket {name}"))
+    }
+
+    /// Reads a key, from the leader.
+    pub(crate) async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>> {
+        Ok(buckets::get(&self.jetstream, bucket, key).await?.filter(|entry| entry.value.is_some()))
+    }
+
+    /// All entries of a bucket whose keys match a filter.
+    pub(crate) async fn list(&self, bucket: &str, filter: &str) -> Result<Vec<Entry>> {
+        let mut watch = buckets::watch(&self.jetstream, bucket, filter).await?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let all = async {
+            while let Change::Entry(entry) = watch.next().await {
+                entries.retain(|known| known.key != entry.key);
+                if entry.value.is_some() {
+                    entries.push(entry);
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), all).await.with_context(|| format!("the bucket {bucket} could not be read within 30 s"))?;
+        Ok(entries)
+    }
+}
+
+/// How a role reaches NATS.
+pub(crate) fn nats_config(role: Role, url: &str, secrets: &Secrets) -> NatsConfig {
+    NatsConfig {
+        url: url.to_owned(),
+        user: role.user().to_owned(),
+        password: role.password(secrets).to_owned(),
+        inbox_prefix: role.inbox_prefix(),
+    }
+}
+
+/// An HTTP client for our own services.
+pub(crate) fn http_client() -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(2)).no_proxy().build()?)
+}
+
+/// Now, Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}

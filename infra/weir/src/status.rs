@@ -1,0 +1,138 @@
+//! `weir status`: where each partition stands.
+
+use crate::output::Output;
+use crate::session::{Session, http_client};
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weir_event::subject::STATUS_BUCKET;
+use weir_reader::{heads, manifests, store, stream};
+
+/// One partition.
+#[derive(Debug, Serialize)]
+pub(crate) struct PartitionStatus {
+    pub(crate) region: String,
+    pub(crate) partition: u32,
+    /// First sequence that the stream still has.
+    pub(crate) first_seq: u64,
+    /// Last sequence of the stream.
+    pub(crate) last_seq: u64,
+    /// Last sequence in files.
+    pub(crate) sealed_seq: u64,
+    /// Messages not yet in files.
+    pub(crate) lag: u64,
+    /// Files.
+    pub(crate) parts: u64,
+    /// Commits so far.
+    pub(crate) revision: u64,
+    /// Everything before this moment is counted, RFC 3339; `null` while the query API cannot tell.
+    pub(crate) watermark: Option<String>,
+    /// Messages and bytes of the stream.
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// Rows that the aggregator has folded and not yet written; `null` when it has not said.
+    pub(crate) rows_pending: Option<u64>,
+    /// What an operator must look at.
+    pub(crate) alarms: Value,
+}
+
+/// What the query API says of a partition.
+#[derive(Debug, Deserialize)]
+struct QueryStatus {
+    region: String,
+    partition: u32,
+    watermark: Option<Value>,
+}
+
+/// Prints all partitions.
+pub(crate) async fn run(session: &Session, output: Output) -> Result<()> {
+    let partitions = collect(session).await?;
+    let mut lines = vec![format!(
+        "{:<12} {:>10} {:>10} {:>10} {:>8} {:>6} {:>9}  {}",
+        "partition", "first", "last", "sealed", "lag", "parts", "revision", "watermark"
+    )];
+    for one in &partitions {
+        lines.push(format!(
+            "{:<12} {:>10} {:>10} {:>10} {:>8} {:>6} {:>9}  {}",
+            format!("{}.{}", one.region, one.partition),
+            one.first_seq,
+            one.last_seq,
+            one.sealed_seq,
+            one.lag,
+            one.parts,
+            one.revision,
+            one.watermark.as_deref().unwrap_or("-")
+        ));
+        for alarm in one.alarms.as_array().into_iter().flatten() {
+            lines.push(format!("  alarm {}: {}", alarm["code"].as_str().unwrap_or("?"), alarm["message"].as_str().unwrap_or("")));
+        }
+    }
+    output.result(&serde_json::json!({ "partitions": partitions }), &lines.join("\n"))
+}
+
+/// Asks the stream, the head, the aggregator's status and the query API.
+pub(crate) async fn collect(session: &Session) -> Result<Vec<PartitionStatus>> {
+    let watermarks = query_status(session).await.unwrap_or_default();
+    let store = store::Store::local(&session.home.path("files"))?;
+    let region = &session.run.region;
+    let mut all = Vec::new();
+    for partition in 0..session.run.partitions {
+        let state = stream::state(&session.jetstream, region, partition).await?;
+        let head = heads::get(&session.jetstream, region, partition).await?.map(|entry| entry.head);
+        let said = session.get(STATUS_BUCKET, &format!("aggregator.{region}.{partition}")).await?;
+        let said: Value = said.and_then(|entry| serde_json::from_slice(&entry.value?).ok()).unwrap_or_default();
+        let parts = match &head {
+            Some(head) => manifests::load(&store, head).await.with_context(|| format!("the manifest of partition {region}.{partition}"))?.parts.len(),
+            None => 0,
+        };
+        let sealed_seq = head.as_ref().map_or(0, |head| head.sealed_seq);
+        let watermark = watermarks.iter().find(|one| one.region == *region && one.partition == partition);
+        all.push(PartitionStatus {
+            region: region.clone(),
+            partition,
+            first_seq: state.first_seq,
+            last_seq: state.last_seq,
+            sealed_seq,
+            lag: state.last_seq.saturating_sub(sealed_seq),
+            parts: parts as u64,
+            revision: head.as_ref().map_or(0, |head| head.revision),
+            watermark: watermark.and_then(|one| one.watermark.as_ref()).and_then(moment),
+            messages: state.messages,
+            bytes: state.bytes,
+            rows_pending: said["rows_pending"].as_u64(),
+            alarms: if said["alarms"].is_array() { said["alarms"].clone() } else { Value::Array(Vec::new()) },
+        });
+    }
+    Ok(all)
+}
+
+/// A moment as text, whether it was told as text or as Unix milliseconds.
+fn moment(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        other => {
+            let at = chrono::DateTime::from_timestamp_millis(other.as_i64()?)?;
+            Some(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        }
+    }
+}
+
+async fn query_status(session: &Session) -> Result<Vec<QueryStatus>> {
+    let url = format!("{}/api/status", session.run.query_url);
+    let answer = http_client()?.get(url).bearer_auth(&session.secrets.admin_key).send().await?.error_for_status()?;
+    let value: Value = answer.json().await?;
+    let list = value.get("partitions").cloned().unwrap_or(value);
+    Ok(serde_json::from_value(list)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments() {
+        assert_eq!(moment(&serde_json::json!(1_000)).unwrap(), "1970-01-01T00:00:01.000Z");
+        assert_eq!(moment(&serde_json::json!("x")).unwrap(), "x");
+        assert_eq!(moment(&Value::Null), None);
+    }
+}

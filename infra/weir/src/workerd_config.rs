@@ -1,0 +1,140 @@
+//! The edge's configuration: the capnp template filled in, beside copies of the built worker.
+
+use crate::home::Home;
+use crate::installation::Installation;
+use crate::nats_config::Role;
+use crate::secrets::Secrets;
+use anyhow::{Context as _, Result, bail};
+use std::ffi::OsString;
+
+/// The template; it names its values as `@NAME@`.
+const TEMPLATE: &str = include_str!("../../workerd/weir.capnp.in");
+/// The files of the built worker.
+const WORKER_FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
+
+/// What the configuration depends on.
+pub(crate) struct Edge<'a> {
+    /// Port of the collector on 127.0.0.1.
+    pub(crate) port: u16,
+    /// Port of nats-server on 127.0.0.1.
+    pub(crate) nats_port: u16,
+    /// Name of the region.
+    pub(crate) region: &'a str,
+    /// Number of partitions.
+    pub(crate) partitions: u32,
+    /// Batchers for each partition.
+    pub(crate) slots: u32,
+    /// Most bytes of events that a batcher holds.
+    pub(crate) backlog_bytes_max: u64,
+    /// Networks whose forwarding headers are believed.
+    pub(crate) trusted_proxies: &'a str,
+    /// Passwords and token.
+    pub(crate) secrets: &'a Secrets,
+}
+
+/// Writes the configuration and the worker into the home.
+pub(crate) fn install(home: &Home, installation: &Installation, edge: &Edge) -> Result<()> {
+    for name in WORKER_FILES {
+        let built = installation.file(&format!("target/edge/{name}"), "make build")?;
+        let bytes = std::fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+        home.replace(&format!("workerd/{name}"), &bytes)?;
+    }
+    let objects = home.path("workerd/do");
+    let objects = objects.to_str().context("WEIR_HOME must be a path in UTF-8")?;
+    let text = render(TEMPLATE, &values(edge, objects))?;
+    home.replace("workerd/config.capnp", text.as_bytes())
+}
+
+/// Arguments of workerd.
+pub(crate) fn arguments(home: &Home) -> Vec<OsString> {
+    vec!["serve".into(), home.path("workerd/config.capnp").into()]
+}
+
+fn values(edge: &Edge, objects: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("ADDRESS", format!("127.0.0.1:{}", edge.port)),
+        ("DO_PATH", objects.to_owned()),
+        ("REGION", edge.region.to_owned()),
+        ("PARTITIONS", edge.partitions.to_string()),
+        ("SLOTS", edge.slots.to_string()),
+        ("NATS_HOST", "127.0.0.1".to_owned()),
+        ("NATS_PORT", edge.nats_port.to_string()),
+        ("NATS_USER", Role::Edge.user().to_owned()),
+        ("NATS_PASSWORD", Role::Edge.password(edge.secrets).to_owned()),
+        ("EDGE_TOKEN", edge.secrets.edge_token.clone()),
+        ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
+        ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
+    ]
+}
+
+/// Puts the values in place; every one stands between quotes in the template.
+fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
+    let mut text = String::with_capacity(template.len() + 512);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('@') {
+        text.push_str(before);
+        let name_and_rest = after.split_once('@').filter(|(name, _)| is_name(name));
+        let Some((name, after)) = name_and_rest else {
+            // An `@` of the language itself, as in the file's id.
+            text.push('@');
+            rest = after;
+            continue;
+        };
+        let Some((_, value)) = values.iter().find(|(known, _)| *known == name) else {
+            bail!("the edge's template asks for {name}, which this program does not know");
+        };
+        text.push_str(&escape(value));
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// A value inside the quotes of a capnp string.
+fn escape(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_filled_completely() {
+        let secrets = Secrets {
+            nats_edge: "edge-password".into(),
+            nats_aggregator: String::new(),
+            nats_query: String::new(),
+            nats_admin: "admin-password".into(),
+            edge_token: "edge-token".into(),
+            admin_key: "weir_admin".into(),
+            demo_key: None,
+        };
+        let edge = Edge {
+            port: 8081,
+            nats_port: 4223,
+            region: "local",
+            partitions: 2,
+            slots: 3,
+            backlog_bytes_max: 1000,
+            trusted_proxies: "127.0.0.0/8",
+            secrets: &secrets,
+        };
+        let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"")).unwrap();
+        for expected in ["127.0.0.1:8081", "4223", "edge-password", "edge-token", "127.0.0.0/8", "/home/with \\\"quotes\\\""] {
+            assert!(text.contains(expected), "{expected} is missing in\n{text}");
+        }
+        assert!(!text.contains("admin"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_value_is_an_error() {
+        let values = [("A", "x\"y".to_owned())];
+        assert_eq!(render("@0xabc; \"@A@\" a@b", &values).unwrap(), "@0xabc; \"x\\\"y\" a@b");
+        assert!(render("@B@", &values).unwrap_err().to_string().contains('B'));
+    }
+}

@@ -1,0 +1,70 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { ApiError, Client, isTemporary } from "./client";
+
+afterEach(() => vi.unstubAllGlobals());
+
+function answering(status: number, body: unknown, headers: Record<string, string> = {}) {
+  const fetch = vi.fn(
+    async (_path: string, _init: RequestInit) => new Response(JSON.stringify(body), { status, headers }),
+  );
+  vi.stubGlobal("fetch", fetch);
+  return fetch;
+}
+
+it("sends the key as a bearer, never in the address", async () => {
+  const fetch = answering(200, 23);
+  expect(await new Client("weir_secret").currentVisitors("a b.example")).toBe(23);
+  const [path, init] = fetch.mock.calls[0] ?? [];
+  expect(path).toBe("/api/v1/stats/realtime/visitors?site_id=a%20b.example");
+  expect(path).not.toContain("secret");
+  expect(init?.headers).toEqual({ Authorization: "Bearer weir_secret" });
+});
+
+it("reports a refusal with the server's words, and leaves it to the list of sites to explain it", async () => {
+  answering(401, { error: "Invalid API key or site ID." });
+  const refused = vi.fn();
+  const client = new Client("x", refused);
+  await expect(client.sites()).rejects.toBeInstanceOf(ApiError);
+  expect(refused).not.toHaveBeenCalled();
+  await expect(client.currentVisitors("shop.example")).rejects.toMatchObject({
+    status: 401,
+    message: "Invalid API key or site ID.",
+  });
+  expect(refused).toHaveBeenCalledOnce();
+});
+
+it("has words of its own where the server has none", async () => {
+  answering(502, "bad gateway");
+  await expect(new Client("x").sites()).rejects.toThrow("status 502");
+  vi.stubGlobal("fetch", async () => {
+    throw new TypeError("failed to fetch");
+  });
+  await expect(new Client("x").sites()).rejects.toMatchObject({
+    status: 0,
+    message: "The server cannot be reached.",
+  });
+});
+
+it("follows the server's clock once it differs by more than the header's grain", async () => {
+  const client = new Client("x");
+  answering(200, [], { Date: new Date(Date.now() - 3_600_000).toUTCString() });
+  await client.sites();
+  expect(client.now()).toBeLessThan(Date.now() - 3_500_000);
+  answering(200, [], { Date: new Date(Date.now() + 1_500).toUTCString() });
+  await client.sites();
+  expect(client.clockOffsetMs).toBe(0);
+});
+
+it("tells errors that pass from those that stay", () => {
+  expect([0, 429, 500, 503].map((status) => isTemporary(new ApiError(status, "")))).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
+  expect([400, 401, 402].map((status) => isTemporary(new ApiError(status, "")))).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});

@@ -1,0 +1,124 @@
+//! The answer to a query as JSON, keys in the order of the contract: results, meta, query.
+
+use crate::engine::{Cell, Rows};
+use crate::query::calendar::Calendar;
+use crate::query::{Direction, Echo, Query, Range, TimeUnit};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    results: Vec<Row>,
+    meta: Meta,
+    query: EchoedQuery,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    metrics: Vec<Value>,
+    dimensions: Vec<Value>,
+}
+
+/// How fresh and complete the answer is.
+#[derive(Debug, Serialize)]
+pub struct Meta {
+    /// Nothing here comes from another product.
+    pub imports_included: bool,
+    /// Labels of all time buckets of the range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_labels: Option<Vec<String>>,
+    /// Results before pagination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_rows: Option<i64>,
+    /// Up to when all events are counted, RFC 3339 in UTC with milliseconds.
+    pub watermark: String,
+    /// Revision of the site's partition.
+    pub revision: u64,
+    /// Regions whose events are counted.
+    pub regions: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct EchoedQuery {
+    site_id: String,
+    metrics: Vec<String>,
+    date_range: [String; 2],
+    filters: Value,
+    dimensions: Vec<String>,
+    order_by: Vec<(String, Direction)>,
+    include: Value,
+    pagination: Pagination,
+}
+
+#[derive(Debug, Serialize)]
+struct Pagination {
+    offset: u64,
+    limit: usize,
+}
+
+/// What else the answer says of the query.
+pub struct Context<'a> {
+    /// The site as the caller named it.
+    pub site: &'a str,
+    /// The site's zone.
+    pub zone: Tz,
+    /// The range asked for.
+    pub range: Range,
+    /// Its clock.
+    pub calendar: &'a Calendar,
+    /// The bucket of the dimension of time.
+    pub time_unit: TimeUnit,
+}
+
+impl Answer {
+    /// Puts rows, as [`crate::plan::results`] orders their columns, and what is known of them together.
+    pub fn new(query: Query, rows: Rows, context: &Context<'_>, mut meta: Meta) -> Self {
+        let time = query.time_dimension().map(|(index, _)| index);
+        let (dimensions, metrics) = (query.dimensions.len(), query.metrics.len());
+        if query.total_rows {
+            let total = rows.first().and_then(|row| row.get(dimensions + metrics));
+            meta.total_rows = Some(if let Some(Cell::Integer(total)) = total { *total } else { 0 });
+        }
+        let results = rows.into_iter().filter(|row| !is_empty_page(row, dimensions, metrics)).map(|mut row| {
+            row.truncate(dimensions + metrics);
+            let metrics = row.split_off(dimensions);
+            let dimension = |(index, cell): (usize, Cell)| match cell {
+                Cell::Integer(ordinal) if Some(index) == time => context.calendar.label(context.time_unit, ordinal).into(),
+                other => value(other),
+            };
+            Row {
+                metrics: metrics.into_iter().map(value).collect(),
+                dimensions: row.into_iter().enumerate().map(dimension).collect(),
+            }
+        });
+        let results = results.collect();
+        let Echo { metrics, dimensions, filters, order_by, include } = query.echo;
+        let echo = EchoedQuery {
+            site_id: context.site.to_owned(),
+            metrics,
+            date_range: context.range.echo(context.zone),
+            filters,
+            dimensions,
+            order_by,
+            include,
+            pagination: Pagination { offset: query.offset, limit: query.limit },
+        };
+        Self { results, meta, query: echo }
+    }
+}
+
+/// With `total_rows`, a page past the end is one row of nothing but the total.
+fn is_empty_page(row: &[Cell], dimensions: usize, metrics: usize) -> bool {
+    row.iter().take(dimensions + metrics).all(|cell| *cell == Cell::Null)
+}
+
+fn value(cell: Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Integer(number) => number.into(),
+        Cell::Decimal(number) => number.into(),
+        Cell::Text(text) => text.into(),
+    }
+}

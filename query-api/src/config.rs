@@ -1,0 +1,88 @@
+//! Settings of the query API.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use thiserror::Error;
+use weir_reader::NatsConfig;
+
+/// Settings of the query API. Filled by the program that runs it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Where NATS is, as the role `query`.
+    pub nats: NatsConfig,
+    /// Name of the region; letters, digits, `-` and `_`.
+    pub region: String,
+    /// Numbers of the partitions to serve.
+    pub partitions: Vec<u32>,
+    /// Root of the object store, `$WEIR_HOME/files`.
+    pub files: PathBuf,
+    /// Folder for what DuckDB puts on disk, `$WEIR_HOME/.work`.
+    pub work: PathBuf,
+    /// Memory of DuckDB, MB: queries and the live ends together; default 2,048.
+    pub memory_limit_mb: u64,
+    /// Threads of DuckDB; default: the machine's, at most 4.
+    pub duckdb_threads: usize,
+    /// Queries that run at the same time; default 8.
+    pub running_queries_max: usize,
+    /// Queries that wait for their turn, further ones are refused; default 256.
+    pub waiting_queries_max: usize,
+    /// Time one query may take, milliseconds; default 30,000.
+    pub query_timeout_ms: u64,
+    /// Parts that stay attached; default 400.
+    pub attached_parts_max: usize,
+    /// Event rows in memory for one partition's live end; default 2,000,000. Past it folding waits for the next parts.
+    pub tail_rows_max: u64,
+    /// Estimated size of those rows, bytes; default 800 MB.
+    pub tail_bytes_max: u64,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field}: {problem}")]
+pub struct ConfigError {
+    /// The setting.
+    pub field: &'static str,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl Config {
+    /// Settings with all defaults.
+    pub fn new(listen: SocketAddr, nats: NatsConfig, region: &str, partitions: Vec<u32>, files: PathBuf, work: PathBuf) -> Self {
+        Self {
+            listen,
+            nats,
+            region: region.to_owned(),
+            partitions,
+            files,
+            work,
+            memory_limit_mb: 2_048,
+            duckdb_threads: std::thread::available_parallelism().map_or(2, |threads| threads.get().min(4)),
+            running_queries_max: 8,
+            waiting_queries_max: 256,
+            query_timeout_ms: 30_000,
+            attached_parts_max: 400,
+            tail_rows_max: 2_000_000,
+            tail_bytes_max: 800_000_000,
+        }
+    }
+
+    /// Checks everything that can be checked without the outside.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |is_good: bool, field: &'static str, problem: &str| {
+            if is_good { Ok(()) } else { Err(ConfigError { field, problem: problem.to_owned() }) }
+        };
+        let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        check(is_word(&self.region), "region", "letters, digits, - and _ are allowed")?;
+        check(!self.partitions.is_empty(), "partitions", "at least one is needed")?;
+        check(self.memory_limit_mb >= 64, "memory_limit_mb", "at least 64 are needed")?;
+        check(self.duckdb_threads >= 1, "duckdb_threads", "at least one is needed")?;
+        check(self.running_queries_max >= 1, "running_queries_max", "at least one is needed")?;
+        check((100..=600_000).contains(&self.query_timeout_ms), "query_timeout_ms", "between 100 and 600,000 is allowed")?;
+        check(self.attached_parts_max >= 1, "attached_parts_max", "at least one is needed")?;
+        check(self.tail_rows_max >= 1, "tail_rows_max", "at least one is needed")?;
+        check(self.tail_bytes_max >= 1, "tail_bytes_max", "at least one is needed")
+    }
+}

@@ -1,0 +1,294 @@
+//! Who may read what: sites and API keys as the control buckets tell them, and the one place that decides.
+
+use crate::error::ApiError;
+use async_nats::jetstream::Context;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use weir_event::domain::normalise_domain;
+use weir_event::site::Site;
+use weir_event::subject::{KEYS_BUCKET, SITES_BUCKET};
+use weir_reader::buckets::{self, Change, Entry};
+
+/// Longest API key, bytes.
+const KEY_BYTES_MAX: usize = 256;
+/// Look-ups at the server at the same time: each is the price of an unknown key or site.
+const LOOKUPS_MAX: usize = 32;
+/// Pause before a bucket that could not be watched is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a key permits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Grant {
+    /// Public name of the key.
+    pub id: String,
+    /// The site it reads; 0 = every site.
+    pub site_id: u32,
+    /// What it permits.
+    pub scope: Scope,
+}
+
+/// What keys permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Scope {
+    /// Reading the figures of one site.
+    #[serde(rename = "stats:read")]
+    StatsRead,
+    /// Reading everything.
+    #[serde(rename = "admin")]
+    Admin,
+    /// A scope of later versions: permits nothing here.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Grant {
+    /// Reads every site, and the state of the system.
+    pub fn is_admin(&self) -> bool {
+        self.scope == Scope::Admin && self.site_id == 0
+    }
+
+    fn reads(&self, site: &Site) -> bool {
+        self.is_admin() || (self.scope == Scope::StatsRead && self.site_id == site.id)
+    }
+}
+
+/// A value as of a revision of its bucket; `None` = deleted. A deleted key stays, so that a late answer cannot bring it back.
+type Versioned<T> = (u64, Option<T>);
+
+/// Copies of both buckets.
+pub struct Directory {
+    jetstream: OnceLock<Context>,
+    sites: RwLock<HashMap<String, Versioned<Site>>>,
+    keys: RwLock<HashMap<String, Versioned<Grant>>>,
+    sites_loaded: AtomicBool,
+    keys_loaded: AtomicBool,
+    lookups: Semaphore,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            jetstream: OnceLock::new(),
+            sites: RwLock::default(),
+            keys: RwLock::default(),
+            sites_loaded: AtomicBool::new(false),
+            keys_loaded: AtomicBool::new(false),
+            lookups: Semaphore::new(LOOKUPS_MAX),
+        }
+    }
+}
+
+impl Directory {
+    /// The grant of a bearer token. A key that is not known yet is asked for at the server.
+    pub async fn grant(&self, token: &str) -> Result<Grant, ApiError> {
+        if token.is_empty() || token.len() > KEY_BYTES_MAX {
+            return Err(ApiError::WrongKey);
+        }
+        let hash = hex(&Sha256::digest(token.as_bytes()));
+        if let Some(known) = known(&self.keys, &hash) {
+            return known.ok_or(ApiError::WrongKey);
+        }
+        self.look_up(KEYS_BUCKET, &hash, |entry| self.take_key(entry)).await?;
+        known(&self.keys, &hash).flatten().ok_or(ApiError::WrongKey)
+    }
+
+    /// The only way from the name of a site to its figures. Unknown and foreign sites are refused alike.
+    pub async fn authorise(&self, grant: &Grant, domain: &str) -> Result<Site, ApiError> {
+        let domain = normalise_domain(domain).ok_or(ApiError::WrongKey)?;
+        if known(&self.sites, &domain).is_none() && is_key(&domain) {
+            self.look_up(SITES_BUCKET, &format!("site.{domain}"), |entry| self.take_site(entry)).await?;
+        }
+        let site = known(&self.sites, &domain).flatten().ok_or(ApiError::WrongKey)?;
+        if grant.reads(&site) { Ok(site) } else { Err(ApiError::WrongKey) }
+    }
+
+    /// The sites that a grant reads, by domain.
+    pub fn sites(&self, grant: &Grant) -> Vec<Site> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        let mut readable: Vec<Site> = sites.values().filter_map(|(_, site)| site.clone()).filter(|site| grant.reads(site)).collect();
+        readable.sort_by(|one, other| one.domain.cmp(&other.domain));
+        readable
+    }
+
+    /// Why requests cannot be judged yet.
+    pub fn missing(&self) -> Option<&'static str> {
+        match (self.sites_loaded.load(Ordering::Relaxed), self.keys_loaded.load(Ordering::Relaxed)) {
+            (true, true) => None,
+            (false, _) => Some("the list of sites is not loaded yet"),
+            (true, false) => Some("the list of keys is not loaded yet"),
+        }
+    }
+
+    /// Takes an entry of the sites bucket over.
+    pub fn take_site(&self, entry: &Entry) {
+        let Some(domain) = entry.key.strip_prefix("site.") else { return };
+        take(&self.sites, domain, entry);
+    }
+
+    /// Takes an entry of the keys bucket over.
+    pub fn take_key(&self, entry: &Entry) {
+        take(&self.keys, &entry.key, entry);
+    }
+
+    /// Marks both buckets as told to the end.
+    pub fn set_loaded(&self) {
+        self.sites_loaded.store(true, Ordering::Relaxed);
+        self.keys_loaded.store(true, Ordering::Relaxed);
+    }
+
+    async fn look_up(&self, bucket: &str, key: &str, take: impl Fn(&Entry)) -> Result<(), ApiError> {
+        let Some(jetstream) = self.jetstream.get() else { return Ok(()) };
+        let _turn = self.lookups.acquire().await.map_err(|_| ApiError::Unavailable)?;
+        match buckets::get(jetstream, bucket, key).await {
+            Ok(Some(entry)) => take(&entry),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(bucket.name = bucket, %error, "control bucket cannot be read");
+                return Err(ApiError::Unavailable);
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows both buckets until `cancel` fires.
+    pub async fn follow(&self, jetstream: Context, cancel: CancellationToken) {
+        let jetstream = self.jetstream.get_or_init(|| jetstream);
+        let sites = follow(jetstream, SITES_BUCKET, &self.sites_loaded, |entry| self.take_site(entry));
+        let keys = follow(jetstream, KEYS_BUCKET, &self.keys_loaded, |entry| self.take_key(entry));
+        tokio::select! {
+            () = sites => {}
+            () = keys => {}
+            () = cancel.cancelled() => {}
+        }
+    }
+}
+
+async fn follow(jetstream: &Context, bucket: &str, loaded: &AtomicBool, take: impl Fn(&Entry)) {
+    let mut watch = loop {
+        match buckets::watch(jetstream, bucket, ">").await {
+            Ok(watch) => break watch,
+            Err(error) => {
+                tracing::warn!(bucket.name = bucket, %error, "control bucket cannot be followed, trying again");
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+    };
+    loop {
+        match watch.next().await {
+            Change::Entry(entry) => take(&entry),
+            Change::CaughtUp => loaded.store(true, Ordering::Relaxed),
+        }
+    }
+}
+
+fn known<T: Clone>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str) -> Option<Option<T>> {
+    map.read().unwrap_or_else(PoisonError::into_inner).get(key).map(|(_, value)| value.clone())
+}
+
+/// Takes an entry over unless a newer one is known. One that cannot be read counts as deleted.
+fn take<T: for<'de> Deserialize<'de>>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str, entry: &Entry) {
+    let value = entry.value.as_ref().and_then(|bytes| {
+        let parsed = serde_json::from_slice(bytes);
+        if parsed.is_err() {
+            tracing::warn!(bucket.revision = entry.revision, "record of a control bucket cannot be read");
+        }
+        parsed.ok()
+    });
+    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+    if map.get(key).is_none_or(|(revision, _)| *revision <= entry.revision) {
+        map.insert(key.to_owned(), (entry.revision, value));
+    }
+}
+
+/// Can be part of a bucket's key: no wildcard, no empty segment.
+fn is_key(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte)) && text.split('.').all(|part| !part.is_empty())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn entry(key: &str, value: Option<&str>, revision: u64) -> Entry {
+        Entry { key: key.to_owned(), value: value.map(|text| Bytes::from(text.to_owned())), revision }
+    }
+
+    fn site(id: u32, domain: &str) -> String {
+        format!(r#"{{"id":{id},"domain":"{domain}","timezone":"UTC","partition":0,"created_ms":1}}"#)
+    }
+
+    fn key(site_id: u32, scope: &str) -> String {
+        format!(r#"{{"id":"k","site_id":{site_id},"domain":"a.example","scope":"{scope}","created_ms":1}}"#)
+    }
+
+    fn directory() -> Directory {
+        let directory = Directory::default();
+        for (id, domain) in [(1, "a.example"), (2, "b.example")] {
+            directory.take_site(&entry(&format!("site.{domain}"), Some(&site(id, domain)), u64::from(id)));
+        }
+        directory.take_site(&entry("next_id", Some("3"), 9));
+        for (token, site_id, scope) in [("one", 1, "stats:read"), ("all", 0, "admin"), ("odd", 1, "sites:write"), ("half", 1, "admin")] {
+            directory.take_key(&entry(&hex(&Sha256::digest(token)), Some(&key(site_id, scope)), 1));
+        }
+        directory
+    }
+
+    #[tokio::test]
+    async fn a_key_reads_its_site_alone() {
+        let directory = directory();
+        for (token, domain, expected) in [
+            ("one", "a.example", Some(1)),
+            ("one", "www.A.example", Some(1)),
+            ("one", "b.example", None),
+            ("one", "c.example", None),
+            ("one", "a.example > *", None),
+            ("all", "b.example", Some(2)),
+            ("all", "c.example", None),
+            ("odd", "a.example", None),
+            ("half", "a.example", None),
+            ("half", "b.example", None),
+        ] {
+            let grant = directory.grant(token).await.unwrap();
+            let found = directory.authorise(&grant, domain).await;
+            assert_eq!(found.as_ref().map(|site| site.id).ok(), expected, "{token} {domain}");
+            assert!(found.is_ok() || matches!(found, Err(ApiError::WrongKey)));
+        }
+        for token in ["", "nobody", "ONE", &"x".repeat(300)] {
+            assert!(matches!(directory.grant(token).await, Err(ApiError::WrongKey)), "{token}");
+        }
+        let domains = |token: &'static str| {
+            let directory = &directory;
+            async move { directory.sites(&directory.grant(token).await.unwrap()).into_iter().map(|site| site.domain).collect::<Vec<_>>() }
+        };
+        assert_eq!(domains("one").await, ["a.example"]);
+        assert_eq!(domains("all").await, ["a.example", "b.example"]);
+        assert!(domains("odd").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_revoked_key_stays_revoked() {
+        let directory = directory();
+        let hash = hex(&Sha256::digest("one"));
+        directory.take_key(&entry(&hash, None, 7));
+        directory.take_key(&entry(&hash, Some(&key(1, "stats:read")), 1));
+        assert!(matches!(directory.grant("one").await, Err(ApiError::WrongKey)), "an answer that was late does not revive it");
+        directory.take_key(&entry(&hash, Some("not json"), 8));
+        assert!(matches!(directory.grant("one").await, Err(ApiError::WrongKey)));
+    }
+}

@@ -1,0 +1,179 @@
+//! One DuckDB instance in memory: parts attached to it, tables of the live end in it, statements run on a bounded number of threads.
+
+mod parts;
+mod run;
+mod table;
+
+pub use parts::AttachedPart;
+pub use run::{Cell, Rows, Session};
+pub use table::Table;
+
+use duckdb::Connection;
+use parts::Parts;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use weir_rollup::part;
+
+/// Limits of the engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Folder for what does not fit into memory.
+    pub temp_dir: PathBuf,
+    /// Memory of DuckDB, bytes.
+    pub memory_bytes_max: u64,
+    /// Threads of DuckDB.
+    pub threads: usize,
+    /// Statements that run at the same time.
+    pub running_max: usize,
+    /// Statements that wait for their turn.
+    pub waiting_max: usize,
+    /// Time one statement may take.
+    pub timeout: Duration,
+    /// Parts that stay attached.
+    pub parts_max: usize,
+}
+
+/// Why a statement gave no answer. None of it is the caller's fault.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// Too many statements wait already.
+    #[error("{waiting} queries wait already")]
+    Busy {
+        /// How many.
+        waiting: usize,
+    },
+    /// It took too long.
+    #[error("the query took longer than {} ms", .limit.as_millis())]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The answer is too large.
+    #[error("the answer has more than {limit_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// A part cannot be attached.
+    #[error("part {name} cannot be attached: {cause}")]
+    Attach {
+        /// Name of the part.
+        name: String,
+        /// What DuckDB says.
+        cause: duckdb::Error,
+    },
+    /// The manifest names a part by something that is no object name.
+    #[error("{name:?} cannot be a part: {cause}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A query needs more parts than may be attached at once.
+    #[error("the query needs {found} parts, the limit is {limit}")]
+    TooManyParts {
+        /// How many it needs.
+        found: usize,
+        /// How many it may.
+        limit: usize,
+    },
+    /// DuckDB failed.
+    #[error("DuckDB failed: {0}")]
+    Database(#[from] duckdb::Error),
+    /// Rows could not be written as an Arrow batch.
+    #[error("rows do not fit into a batch: {0}")]
+    Batch(#[from] arrow::error::ArrowError),
+    /// The thread that ran it ended early.
+    #[error("the query's thread ended early")]
+    Lost,
+}
+
+/// The instance. Cheap to share behind an [`Arc`].
+pub struct Engine {
+    config: EngineConfig,
+    /// Everything that changes the catalog goes through this connection.
+    catalog: Mutex<Connection>,
+    idle: Mutex<Vec<Connection>>,
+    parts: Mutex<Parts>,
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    next_table: AtomicU64,
+}
+
+impl Engine {
+    /// Starts an instance. The database `nothing` holds the empty tables of a part.
+    pub fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
+        let flags = duckdb::Config::default()
+            .with("memory_limit", format!("{}B", config.memory_bytes_max))?
+            .with("threads", config.threads.to_string())?
+            .with("temp_directory", path_text(&config.temp_dir))?
+            .with("autoload_known_extensions", "false")?
+            .with("autoinstall_known_extensions", "false")?
+            .with("preserve_insertion_order", "false")?;
+        let catalog = Connection::open_in_memory_with_flags(flags)?;
+        catalog.execute_batch("ATTACH ':memory:' AS nothing; USE nothing;")?;
+        catalog.execute_batch(part::SCHEMA)?;
+        catalog.execute_batch("USE memory; CREATE SCHEMA tail;")?;
+        Ok(Arc::new(Self {
+            permits: Arc::new(Semaphore::new(config.running_max)),
+            parts: Mutex::new(Parts::new(config.parts_max)),
+            config,
+            catalog: Mutex::new(catalog),
+            idle: Mutex::new(Vec::new()),
+            waiting: Arc::new(AtomicUsize::new(0)),
+            next_table: AtomicU64::new(1),
+        }))
+    }
+
+    /// Attaches the files that are not yet, and keeps all of them attached for as long as the answer lives. Blocks.
+    pub fn attach(&self, files: &[(String, PathBuf)]) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
+        let mut parts = lock(&self.parts);
+        parts.attach_all(&lock(&self.catalog), files)
+    }
+
+    /// How many parts are attached.
+    pub fn attached_parts(&self) -> usize {
+        lock(&self.parts).len()
+    }
+
+    /// How many queries wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A new table with the columns of `events`, dropped with the value. Blocks.
+    pub fn create_table(self: &Arc<Self>) -> Result<Table, EngineError> {
+        let name = format!("tail.t{}", self.next_table.fetch_add(1, Ordering::Relaxed));
+        let connection = lock(&self.catalog).try_clone()?;
+        connection.execute_batch(&format!("CREATE TABLE {name} AS FROM nothing.events LIMIT 0"))?;
+        Ok(Table::new(Arc::clone(self), name, connection))
+    }
+
+    fn checkout(&self) -> Result<Connection, EngineError> {
+        if let Some(connection) = lock(&self.idle).pop() {
+            return Ok(connection);
+        }
+        Ok(lock(&self.catalog).try_clone()?)
+    }
+
+    fn checkin(&self, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        if idle.len() < self.config.running_max {
+            idle.push(connection);
+        }
+    }
+}
+
+/// A lock whose holder panicked guards nothing that could be half changed here: the connection rolls back by itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,86 @@
+//! The pool of attached parts: a query's parts stay, of the others those used last.
+
+use super::{EngineError, path_text};
+use duckdb::Connection;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Most parts of one query: twenty times what compaction leaves of a year.
+const QUERY_PARTS_MAX: usize = 2_000;
+
+/// A part that stays attached for as long as someone holds this.
+#[derive(Debug)]
+pub struct AttachedPart {
+    /// Name of its database inside the instance.
+    pub schema: String,
+}
+
+struct Slot {
+    part: Arc<AttachedPart>,
+    used: u64,
+}
+
+pub(super) struct Parts {
+    slots: HashMap<String, Slot>,
+    limit: usize,
+    clock: u64,
+    next_schema: u64,
+}
+
+impl Parts {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { slots: HashMap::new(), limit, clock: 0, next_schema: 1 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn attach_all(
+        &mut self,
+        connection: &Connection,
+        files: &[(String, PathBuf)],
+    ) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
+        if files.len() > QUERY_PARTS_MAX {
+            return Err(EngineError::TooManyParts { found: files.len(), limit: QUERY_PARTS_MAX });
+        }
+        self.clock += 1;
+        let mut attached = Vec::with_capacity(files.len());
+        for (name, path) in files {
+            attached.push(self.attach(connection, name, path)?);
+        }
+        self.shrink(connection);
+        Ok(attached)
+    }
+
+    fn attach(&mut self, connection: &Connection, name: &str, path: &PathBuf) -> Result<Arc<AttachedPart>, EngineError> {
+        if let Some(slot) = self.slots.get_mut(name) {
+            slot.used = self.clock;
+            return Ok(Arc::clone(&slot.part));
+        }
+        let schema = format!("part{}", self.next_schema);
+        self.next_schema += 1;
+        let quoted = path_text(path).replace('\'', "''");
+        connection
+            .execute_batch(&format!("ATTACH '{quoted}' AS {schema} (READ_ONLY)"))
+            .map_err(|cause| EngineError::Attach { name: name.to_owned(), cause })?;
+        let part = Arc::new(AttachedPart { schema });
+        self.slots.insert(name.to_owned(), Slot { part: Arc::clone(&part), used: self.clock });
+        Ok(part)
+    }
+
+    /// Detaches parts that nobody holds, the longest unused first, until the limit is kept.
+    fn shrink(&mut self, connection: &Connection) {
+        let Some(excess) = self.slots.len().checked_sub(self.limit).filter(|excess| *excess > 0) else { return };
+        let free = self.slots.iter().filter(|(_, slot)| Arc::strong_count(&slot.part) == 1);
+        let mut free: Vec<(u64, String)> = free.map(|(name, slot)| (slot.used, name.clone())).collect();
+        free.sort_unstable();
+        for (_, name) in free.into_iter().take(excess) {
+            let Some(slot) = self.slots.remove(&name) else { continue };
+            if let Err(error) = connection.execute_batch(&format!("DETACH {}", slot.part.schema)) {
+                tracing::warn!(part.name = name, %error, "part cannot be detached");
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Running a statement: its turn, its thread, its time.
+
+use super::{Engine, EngineError};
+use crate::plan::Statement;
+use duckdb::types::ValueRef;
+use duckdb::{Connection, InterruptHandle, params_from_iter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// Largest answer: texts and 16 bytes for each cell.
+const ANSWER_BYTES_MAX: usize = 64_000_000;
+/// How often a statement that must end is interrupted until it does.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(20);
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// No value.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A number with decimals.
+    Decimal(f64),
+    /// A text.
+    Text(String),
+}
+
+/// The rows of an answer.
+pub type Rows = Vec<Vec<Cell>>;
+
+impl Engine {
+    /// Runs what `work` makes of a connection, in turn, on a thread of its own, for at most the time limit. When the caller goes away
+    /// the statement is interrupted.
+    pub async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Session<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let permit = self.turn().await?;
+        let connection = self.checkout()?;
+        let limit = self.config.timeout;
+        let stop = Arc::new(AtomicBool::new(false));
+        let timed_out = Arc::new(AtomicBool::new(false));
+        let (done_sender, done) = oneshot::channel();
+        let (alive, gone) = oneshot::channel::<()>();
+        let watch = watch(connection.interrupt_handle(), limit, Arc::clone(&stop), Arc::clone(&timed_out), done, gone);
+        let watch = tokio::spawn(watch);
+        let engine = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work(&Session { engine: &engine, connection: &connection, stop: &stop });
+            // The watch may have ended already.
+            let _ended = done_sender.send(());
+            drop(permit);
+            (result, connection)
+        });
+        let (result, connection) = task.await.map_err(|_| EngineError::Lost)?;
+        // Only then nobody interrupts the connection any more.
+        let watched = watch.await;
+        if result.is_ok() && watched.is_ok() {
+            self.checkin(connection);
+        }
+        drop(alive);
+        if result.is_err() && timed_out.load(Ordering::Relaxed) {
+            return Err(EngineError::Timeout { limit });
+        }
+        result
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _place = Place(Arc::clone(&self.waiting));
+        if waiting >= self.config.waiting_max {
+            return Err(EngineError::Busy { waiting });
+        }
+        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| EngineError::Lost)
+    }
+}
+
+/// A place among those who wait; given back on drop.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Interrupts a statement when its time is over or its caller is gone, until it ends.
+async fn watch(
+    handle: Arc<InterruptHandle>,
+    limit: Duration,
+    stop: Arc<AtomicBool>,
+    timed_out: Arc<AtomicBool>,
+    mut done: oneshot::Receiver<()>,
+    gone: oneshot::Receiver<()>,
+) {
+    tokio::select! {
+        biased;
+        _ = &mut done => return,
+        _ = gone => {}
+        () = tokio::time::sleep(limit) => timed_out.store(true, Ordering::Relaxed),
+    }
+    stop.store(true, Ordering::Relaxed);
+    loop {
+        handle.interrupt();
+        tokio::select! {
+            _ = &mut done => return,
+            () = tokio::time::sleep(INTERRUPT_EVERY) => {}
+        }
+    }
+}
+
+/// What a piece of work may do with its connection.
+pub struct Session<'a> {
+    /// The instance, to attach parts.
+    pub engine: &'a Engine,
+    connection: &'a Connection,
+    stop: &'a AtomicBool,
+}
+
+impl Session<'_> {
+    /// All rows of a statement.
+    pub fn query(&self, statement: &Statement) -> Result<Rows, EngineError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(EngineError::Lost);
+        }
+        let mut prepared = self.connection.prepare(&statement.sql)?;
+        let mut found = prepared.query(params_from_iter(statement.parameters.iter()))?;
+        let mut rows = Rows::new();
+        let mut bytes = 0;
+        while let Some(row) = found.next()? {
+            let columns = row.as_ref().column_count();
+            let mut cells = Vec::with_capacity(columns);
+            for column in 0..columns {
+                let cell = cell(row.get_ref(column)?);
+                bytes += 16 + if let Cell::Text(text) = &cell { text.len() } else { 0 };
+                cells.push(cell);
+            }
+            if bytes > ANSWER_BYTES_MAX {
+                return Err(EngineError::TooLarge { limit_bytes: ANSWER_BYTES_MAX });
+            }
+            rows.push(cells);
+        }
+        Ok(rows)
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::BigInt(number) => Cell::Integer(number),
+        ValueRef::Int(number) => Cell::Integer(i64::from(number)),
+        ValueRef::Double(number) => Cell::Decimal(number),
+        ValueRef::Text(bytes) => Cell::Text(String::from_utf8_lossy(bytes).into_owned()),
+        // The statements give no other types.
+        _ => Cell::Null,
+    }
+}

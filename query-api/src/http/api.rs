@@ -1,0 +1,77 @@
+//! Routes for holders of a key.
+
+use crate::control::Grant;
+use crate::error::ApiError;
+use crate::query::{self, Refusal};
+use crate::service::Service;
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Largest request body.
+pub(super) const BODY_BYTES_MAX: usize = 65_536;
+
+/// `POST /api/v2/query`.
+pub(super) async fn query(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let began = Instant::now();
+    let grant = grant(&service, &headers).await?;
+    let body = read_json(body).await?;
+    let site_name = query::site_id(&body)?.to_owned();
+    let site = service.directory.authorise(&grant, &site_name).await?;
+    let query = query::parse(&body)?;
+    let answer = service.query(site, site_name, query).await?;
+    service.telemetry.queried(began.elapsed());
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct SiteParameter {
+    site_id: Option<String>,
+}
+
+/// `GET /api/v1/stats/realtime/visitors`: a bare number.
+pub(super) async fn current_visitors(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Query(parameter): Query<SiteParameter>,
+) -> Result<Json<i64>, ApiError> {
+    let grant = grant(&service, &headers).await?;
+    let site_name = parameter.site_id.filter(|site| !site.is_empty()).ok_or(Refusal::MissingSite)?;
+    let site = service.directory.authorise(&grant, &site_name).await?;
+    Ok(Json(service.current_visitors(site).await?))
+}
+
+/// `GET /api/sites`: what the key reads.
+pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
+    let grant = grant(&service, &headers).await?;
+    let sites = service.directory.sites(&grant);
+    Ok(Json(sites.iter().map(|site| json!({"domain": site.domain, "timezone": site.timezone})).collect()))
+}
+
+/// The grant of the request's bearer token.
+pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Grant, ApiError> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(ApiError::NoKey)?;
+    let (scheme, token) = value.trim().split_once(' ').ok_or(ApiError::NoKey)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(ApiError::NoKey);
+    }
+    service.directory.grant(token.trim()).await
+}
+
+async fn read_json(body: Body) -> Result<Value, ApiError> {
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
+            ApiError::BodyTooLarge { limit_bytes: BODY_BYTES_MAX }
+        } else {
+            ApiError::Body
+        }
+    })?;
+    serde_json::from_slice(&bytes).map_err(|_| Refusal::NotJson.into())
+}

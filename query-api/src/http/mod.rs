@@ -1,0 +1,56 @@
+//! The HTTP side: routes, limits, and what every answer carries.
+
+mod api;
+mod dashboard;
+mod status;
+
+use crate::error::ApiError;
+use crate::service::Service;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Time a whole request may take, body included: the query's limit and some.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// All routes over a service.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/api/v2/query", post(api::query))
+        .route("/api/v1/stats/realtime/visitors", get(api::current_visitors))
+        .route("/api/sites", get(api::sites))
+        .route("/api/status", get(status::status))
+        .route("/api/health", get(status::health))
+        .route("/metrics", get(status::metrics))
+        .route("/", get(dashboard::index))
+        .route("/{*path}", get(dashboard::asset))
+        .method_not_allowed_fallback(|| async { ApiError::Method })
+        .fallback(|| async { ApiError::NotFound })
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(CompressionLayer::new())
+        .layer(constant(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(constant(header::REFERRER_POLICY, "no-referrer"))
+        .layer(constant(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        // Figures change from one second to the next, and belong to one reader.
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(middleware::from_fn_with_state(Arc::clone(&service), count))
+        .with_state(service)
+}
+
+fn constant(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    service.telemetry.answered(response.status().as_u16());
+    response
+}

@@ -1,0 +1,51 @@
+//! Routes for operators: health, state of the partitions, metrics.
+
+use super::api::grant;
+use crate::error::ApiError;
+use crate::service::{Service, rfc3339};
+use crate::telemetry;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `GET /api/health`: 200 once queries are answered, else 503 and why.
+pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
+    match service.unready() {
+        None => Json(json!({"status": "ok"})).into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "starting", "error": reason}))).into_response(),
+    }
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], telemetry::render(&service)).into_response()
+}
+
+/// `GET /api/status`, for admins: how each partition stands.
+pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
+    if !grant(&service, &headers).await?.is_admin() {
+        return Err(ApiError::WrongKey);
+    }
+    let partitions = service.partitions.iter().map(|(partition, view)| {
+        let view = view.borrow();
+        json!({
+            "region": service.region,
+            "partition": partition,
+            "first_seq": view.stream.0,
+            "last_seq": view.stream.1,
+            "sealed_seq": view.sealed_seq,
+            "folded_seq": view.folded_seq,
+            "lag": view.lag(),
+            "parts": view.manifest.as_ref().map_or(0, |manifest| manifest.parts.len()),
+            "watermark": rfc3339(view.watermark_ms),
+            "revision": view.revision(),
+            "tail_rows": view.tail_rows,
+            "alarms": view.condition.alarm().into_iter().collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(partitions.collect()))
+}

@@ -1,0 +1,22 @@
+//! The query API: answers questions about sites from parts and the live end of the stream, and serves the dashboard.
+//!
+//! [`query`] and [`plan`] are pure: from JSON to a validated query, and from that to one SQL statement. [`engine`] runs statements on
+//! attached parts and on the tables that [`tail`] fills from the stream. [`control`] decides who may read what; [`service`] puts an
+//! answer together; [`http`] is the outside.
+
+pub mod answer;
+pub mod clock;
+mod config;
+pub mod control;
+pub mod engine;
+pub mod error;
+pub mod http;
+pub mod plan;
+pub mod query;
+mod run;
+pub mod service;
+pub mod tail;
+pub mod telemetry;
+
+pub use config::{Config, ConfigError};
+pub use run::{RunError, run};

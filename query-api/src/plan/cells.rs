@@ -1,0 +1,127 @@
+//! The figures: one cell for each combination of dimension values.
+
+use super::predicate::{Subject, value_sql};
+use super::{Needs, Parameters, Scope};
+use crate::query::{Dimension, EdgeField, Metric, Query};
+use std::fmt::Write;
+
+/// Writes `row_cells`, `visit_cells` and `cells`.
+pub(super) fn write(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters: &mut Parameters) {
+    if needs.row_cells {
+        write_row_cells(sql, scope, parameters);
+    }
+    if needs.visit_cells {
+        write_visit_cells(sql, scope, parameters);
+    }
+    write_cells(sql, scope.query, needs);
+}
+
+/// Dimension columns `k0`, `k1`, … and the `GROUP BY` over them.
+fn keys(query: &Query, prefix: &str) -> String {
+    (0..query.dimensions.len()).map(|index| format!("{prefix}k{index}")).collect::<Vec<_>>().join(", ")
+}
+
+fn group_by(query: &Query) -> String {
+    if query.dimensions.is_empty() { String::new() } else { format!(" GROUP BY {}", keys(query, "")) }
+}
+
+fn write_row_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
+    let mut columns = String::new();
+    for (index, dimension) in scope.query.dimensions.iter().enumerate() {
+        let value = match dimension {
+            Dimension::Time(_) => scope.calendar.ordinal_sql(scope.time_unit, "rows.event_ms"),
+            Dimension::Edge(field) => format!("coalesce(rows.{}, '')", field.column()),
+            other => value_sql(other, Subject::Row, parameters),
+        };
+        let _infallible = write!(columns, "{value} AS k{index}, ");
+    }
+    let _infallible = write!(
+        sql,
+        "row_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(DISTINCT visit_id) AS visits, \
+         count(*) FILTER (name = 'pageview') AS pageviews, count(*) AS events FROM matching_rows AS rows{}),\n",
+        group_by(scope.query)
+    );
+}
+
+fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
+    let query = scope.query;
+    let mut columns = String::new();
+    let mut where_clause = String::new();
+    let mut from = "matching_visits AS visits".to_owned();
+    for (index, dimension) in query.dimensions.iter().enumerate() {
+        let value = match dimension {
+            Dimension::Time(_) => {
+                // A visit counts in every bucket from its first to its last event.
+                let bucket = |instant: &str| scope.calendar.ordinal_sql(scope.time_unit, instant);
+                let first = bucket(&format!("greatest(first_ms, {})", scope.range.start_ms));
+                let last = bucket(&format!("least(last_ms, {})", scope.range.end_ms - 1));
+                from = format!(
+                    "(SELECT *, unnest(range(least(first_bucket, last_bucket), greatest(first_bucket, last_bucket) + 1)) AS bucket \
+                     FROM (SELECT *, {first} AS first_bucket, {last} AS last_bucket FROM matching_visits)) AS visits"
+                );
+                if !scope.skipped.is_empty() {
+                    let skipped: Vec<String> = scope.skipped.iter().map(i64::to_string).collect();
+                    where_clause = format!(" WHERE bucket NOT IN ({})", skipped.join(", "));
+                }
+                "visits.bucket".to_owned()
+            }
+            // For a figure of visits, the page of a visit is the one it began with.
+            Dimension::Page => value_sql(&Dimension::Edge(EdgeField::EntryPage), Subject::Visit, parameters),
+            Dimension::Hostname => value_sql(&Dimension::Edge(EdgeField::EntryHostname), Subject::Visit, parameters),
+            other => value_sql(other, Subject::Visit, parameters),
+        };
+        let _infallible = write!(columns, "{value} AS k{index}, ");
+    }
+    let _infallible = write!(
+        sql,
+        "visit_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(*) AS visits, \
+         coalesce(sum(pageviews), 0) AS pageviews, count(*) FILTER (interactive_events < 2) AS bounces, \
+         coalesce(sum(last_ms - first_ms), 0) AS duration_ms FROM {from}{where_clause}{}),\n",
+        group_by(query)
+    );
+}
+
+fn write_cells(sql: &mut String, query: &Query, needs: Needs) {
+    let main = if needs.of_events || !needs.visit_cells { "row_cells" } else { "visit_cells" };
+    let mut columns: Vec<String> = Vec::new();
+    for (index, dimension) in query.dimensions.iter().enumerate() {
+        columns.push(if dimension.is_time() {
+            format!("{main}.k{index} AS d{index}")
+        } else {
+            format!("CASE WHEN {main}.k{index} = '' THEN '{}' ELSE {main}.k{index} END AS d{index}", dimension.empty_label())
+        });
+    }
+    for (index, metric) in query.metrics.iter().enumerate() {
+        columns.push(format!("{} AS m{index}", metric_sql(*metric, main)));
+    }
+    let _infallible = write!(sql, "cells AS (SELECT {} FROM {main}", columns.join(", "));
+    if needs.row_cells && needs.visit_cells {
+        let other = if main == "row_cells" { "visit_cells" } else { "row_cells" };
+        let _infallible = if query.dimensions.is_empty() {
+            write!(sql, " CROSS JOIN {other}")
+        } else {
+            write!(sql, " LEFT JOIN {other} USING ({})", keys(query, ""))
+        };
+    }
+    sql.push(')');
+}
+
+/// The value of a metric; nothing counted is 0.
+fn metric_sql(metric: Metric, main: &str) -> String {
+    let rate = |expression: &str, kind: &str| format!("CAST(coalesce({expression}, 0) AS {kind})");
+    match metric {
+        Metric::Visitors => rate(&format!("{main}.visitors"), "BIGINT"),
+        Metric::Visits => rate(&format!("{main}.visits"), "BIGINT"),
+        Metric::Pageviews => rate("row_cells.pageviews", "BIGINT"),
+        Metric::Events => rate("row_cells.events", "BIGINT"),
+        Metric::BounceRate => rate("round(100.0 * visit_cells.bounces / nullif(visit_cells.visits, 0))", "BIGINT"),
+        Metric::VisitDuration => rate("round(visit_cells.duration_ms / 1000.0 / nullif(visit_cells.visits, 0))", "BIGINT"),
+        Metric::ViewsPerVisit => rate("round(visit_cells.pageviews / nullif(visit_cells.visits, 0), 2)", "DOUBLE"),
+        Metric::Percentage => {
+            let all = if main == "row_cells" { "matching_rows" } else { "matching_visits" };
+            rate(&format!("round(100.0 * {main}.visitors / (SELECT count(DISTINCT visitor_id) FROM {all}), 1)"), "DOUBLE")
+        }
+        // Refused before: no site has goals.
+        Metric::ConversionRate | Metric::GroupConversionRate => "0::BIGINT".to_owned(),
+    }
+}

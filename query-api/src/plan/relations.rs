@@ -1,0 +1,174 @@
+//! The relations a query starts from: rows in the range, whole visits that overlap it, and what the filters leave of both.
+
+use super::predicate::{self, Subject};
+use super::{Needs, Parameters, Scope, Source, Sources, VISIT_REACH_MS};
+use crate::query::{Dimension, Query, Range};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use weir_rollup::part;
+
+/// Columns of visits, and what stands for those that a query does not look at, so that they are not read.
+pub(super) const VISIT_COLUMNS: [(&str, &str); 36] = [
+    ("site_id", "0::UINTEGER"),
+    ("visit_id", "0::UBIGINT"),
+    ("visitor_id", "0::UBIGINT"),
+    ("bot", "0::UTINYINT"),
+    ("first_ms", "NULL::BIGINT"),
+    ("last_ms", "NULL::BIGINT"),
+    ("pageviews", "0::UBIGINT"),
+    ("events", "0::UBIGINT"),
+    ("interactive_events", "0::UBIGINT"),
+    ("engagement_ms", "0::UBIGINT"),
+    ("entry_ms", "NULL::BIGINT"),
+    ("entry_seq", "NULL::UBIGINT"),
+    ("entry_idx", "NULL::UINTEGER"),
+    ("entry_hostname", "NULL::VARCHAR"),
+    ("entry_page", "NULL::VARCHAR"),
+    ("exit_ms", "NULL::BIGINT"),
+    ("exit_seq", "NULL::UBIGINT"),
+    ("exit_idx", "NULL::UINTEGER"),
+    ("exit_hostname", "NULL::VARCHAR"),
+    ("exit_page", "NULL::VARCHAR"),
+    ("source", "''"),
+    ("referrer", "''"),
+    ("channel", "''"),
+    ("utm_source", "''"),
+    ("utm_medium", "''"),
+    ("utm_campaign", "''"),
+    ("utm_content", "''"),
+    ("utm_term", "''"),
+    ("country", "''"),
+    ("region", "''"),
+    ("city", "''"),
+    ("device", "''"),
+    ("browser", "''"),
+    ("browser_version", "''"),
+    ("os", "''"),
+    ("os_version", "''"),
+];
+
+/// `FROM … WHERE …` for the rows of a site that are no bot's.
+pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
+    match source {
+        Source::Part { schema } => format!("FROM {schema}.events WHERE site_id = {site_id} AND bot = 0"),
+        Source::Tail { table, after_seq, through_seq } => {
+            format!("FROM {table} WHERE site_id = {site_id} AND bot = 0 AND seq > {after_seq} AND seq <= {through_seq}")
+        }
+    }
+}
+
+/// Writes the relations up to `matching_rows` and `matching_visits`, as far as they are needed, each followed by a comma.
+pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, needs: Needs, parameters: &mut Parameters) {
+    let uses_rows = needs.row_cells || needs.event_filters;
+    let uses_visits = needs.visit_cells || needs.edges;
+    let (opening, rest): (Vec<_>, Vec<_>) = scope.query.filters.iter().partition(|filter| predicate::is_of_opening(filter));
+    // Writing to a string cannot fail.
+    if uses_rows {
+        let opening = predicate::all(opening.iter().copied(), Subject::Row, parameters);
+        let _infallible = write!(sql, "rows AS (SELECT * FROM (\n{}\n) AS rows WHERE {opening}),\n", rows(scope, &sources.rows));
+    }
+    if uses_visits {
+        let opening = predicate::all(opening.iter().copied(), Subject::Visit, parameters);
+        let Range { start_ms, end_ms } = scope.range;
+        let _infallible = write!(
+            sql,
+            "fragments AS (SELECT * FROM (\n{}\n) AS visits WHERE {opening}),\nvisits AS (SELECT * FROM (\n{}\n) WHERE first_ms < {end_ms} AND last_ms >= {start_ms}),\n",
+            fragments(scope, &sources.fragments),
+            part::merge_visits_sql("fragments"),
+        );
+    }
+    if uses_rows {
+        let visits = if needs.edges { " JOIN visits USING (visit_id)" } else { "" };
+        let edges = if needs.edges { ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname" } else { "" };
+        let rest = predicate::all(rest.iter().copied(), Subject::Row, parameters);
+        let _infallible = write!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {rest}),\n");
+    }
+    if needs.visit_cells {
+        let condition = if needs.event_filters {
+            "visit_id IN (SELECT visit_id FROM matching_rows)".to_owned()
+        } else {
+            predicate::all(rest.iter().copied(), Subject::Visit, parameters)
+        };
+        let _infallible = write!(sql, "matching_visits AS (SELECT * FROM visits WHERE {condition}),\n");
+    }
+}
+
+fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
+    let columns = row_columns(scope.query);
+    let Range { start_ms, end_ms } = scope.range;
+    let mut sql = format!("SELECT {columns} FROM nothing.events");
+    for source in sources {
+        let live = live_rows(source, scope.site_id);
+        let _infallible = write!(
+            sql,
+            "\nUNION ALL SELECT {columns} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"
+        );
+    }
+    sql
+}
+
+/// The columns of events that a query looks at.
+fn row_columns(query: &Query) -> String {
+    let mut columns = BTreeSet::from(["visit_id", "visitor_id", "event_ms", "name"]);
+    each_dimension(query, |dimension| {
+        columns.extend(match dimension {
+            Dimension::Page => Some("pathname"),
+            Dimension::Hostname => Some("hostname"),
+            Dimension::Prop(_) => Some("props"),
+            Dimension::Visit(field) => Some(field.column()),
+            Dimension::Name | Dimension::Edge(_) | Dimension::Time(_) => None,
+        });
+    });
+    columns.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn fragments(scope: &Scope<'_>, sources: &[Source]) -> String {
+    let columns = visit_columns(scope.query);
+    let (start_ms, end_ms) = (scope.range.start_ms - VISIT_REACH_MS, scope.range.end_ms + VISIT_REACH_MS);
+    let site_id = scope.site_id;
+    let mut sql = format!("SELECT {columns} FROM nothing.visits");
+    let mut tails = Vec::new();
+    for source in sources {
+        match source {
+            Source::Part { schema } => {
+                let _infallible = write!(
+                    sql,
+                    "\nUNION ALL SELECT {columns} FROM {schema}.visits WHERE site_id = {site_id} AND bot = 0 AND last_ms >= {start_ms} AND first_ms < {end_ms}"
+                );
+            }
+            Source::Tail { .. } => {
+                let live = live_rows(source, site_id);
+                tails.push(format!("SELECT * {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"));
+            }
+        }
+    }
+    if !tails.is_empty() {
+        let visits = part::visits_sql(&format!("({})", tails.join("\nUNION ALL ")));
+        let _infallible = write!(sql, "\nUNION ALL SELECT {columns} FROM ({visits})");
+    }
+    sql
+}
+
+/// The columns of visits: those a query looks at, placeholders for the others.
+fn visit_columns(query: &Query) -> String {
+    let mut needed = BTreeSet::from(["site_id", "visit_id", "visitor_id", "first_ms", "last_ms", "pageviews", "interactive_events"]);
+    let edges = ["entry_ms", "entry_seq", "entry_idx", "entry_hostname", "entry_page", "exit_ms", "exit_seq", "exit_idx", "exit_hostname", "exit_page"];
+    each_dimension(query, |dimension| match dimension {
+        Dimension::Visit(field) => {
+            needed.insert(field.column());
+        }
+        Dimension::Page | Dimension::Hostname | Dimension::Edge(_) => needed.extend(edges),
+        Dimension::Name | Dimension::Prop(_) | Dimension::Time(_) => {}
+    });
+    let column = |(name, placeholder): &(&str, &str)| {
+        if needed.contains(name) { (*name).to_owned() } else { format!("{placeholder} AS {name}") }
+    };
+    VISIT_COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ")
+}
+
+fn each_dimension<'a>(query: &'a Query, mut visit: impl FnMut(&'a Dimension)) {
+    query.dimensions.iter().for_each(&mut visit);
+    for filter in &query.filters {
+        filter.leaves(&mut |leaf| visit(&leaf.dimension));
+    }
+}

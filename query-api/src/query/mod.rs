@@ -1,0 +1,112 @@
+//! A validated query: what was asked, free of JSON and of SQL.
+
+pub mod calendar;
+pub mod filter;
+pub mod period;
+mod quote;
+mod refusal;
+mod request;
+mod rules;
+mod vocabulary;
+
+pub use filter::{Filter, Leaf, Operator};
+pub use period::{DateRange, Range};
+pub use refusal::Refusal;
+pub use request::{parse, site_id};
+pub use vocabulary::{Dimension, EdgeField, Metric, TimeUnit, VisitField};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Most results of one answer, and the default.
+pub const RESULTS_MAX: usize = 10_000;
+/// Most dimensions of one query.
+pub const DIMENSIONS_MAX: usize = 8;
+
+/// A query that breaks no rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// What is measured, at least one, each once.
+    pub metrics: Vec<Metric>,
+    /// What results are grouped by, each once, at most one of time.
+    pub dimensions: Vec<Dimension>,
+    /// Conditions that all hold.
+    pub filters: Vec<Filter>,
+    /// The days asked for.
+    pub date_range: DateRange,
+    /// The order, never empty.
+    pub order_by: Vec<(OrderKey, Direction)>,
+    /// List the labels of all time buckets.
+    pub time_labels: bool,
+    /// Count all results before pagination.
+    pub total_rows: bool,
+    /// Most results, 1 to [`RESULTS_MAX`].
+    pub limit: usize,
+    /// Results left out at the start.
+    pub offset: u64,
+    /// The request as the answer repeats it.
+    pub echo: Echo,
+}
+
+/// What results are ordered by: an index into the metrics or the dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderKey {
+    /// That metric.
+    Metric(usize),
+    /// That dimension.
+    Dimension(usize),
+}
+
+/// Direction of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Smallest first.
+    Asc,
+    /// Largest first.
+    Desc,
+}
+
+/// The request as the answer repeats it, in the words of the caller.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Echo {
+    /// Names of the metrics.
+    pub metrics: Vec<String>,
+    /// Names of the dimensions.
+    pub dimensions: Vec<String>,
+    /// The filters as sent.
+    pub filters: Value,
+    /// The order, with names; the default order where none was sent.
+    pub order_by: Vec<(String, Direction)>,
+    /// The include object as sent.
+    pub include: Value,
+}
+
+impl Query {
+    /// Some filter looks at single events.
+    pub fn filters_events(&self) -> bool {
+        self.any_leaf(|leaf| leaf.dimension.is_of_events())
+    }
+
+    /// Visitors and visits are those with a matching event, not those that overlap the range.
+    pub fn is_of_events(&self) -> bool {
+        self.filters_events() || self.dimensions.iter().any(Dimension::is_of_events)
+    }
+
+    /// The dimension of time and its index.
+    pub fn time_dimension(&self) -> Option<(usize, Option<TimeUnit>)> {
+        self.dimensions.iter().enumerate().find_map(|(index, dimension)| match dimension {
+            Dimension::Time(unit) => Some((index, *unit)),
+            _ => None,
+        })
+    }
+
+    /// Some leaf of the filters is such.
+    pub fn any_leaf(&self, test: impl Fn(&Leaf) -> bool) -> bool {
+        let mut found = false;
+        for filter in &self.filters {
+            filter.leaves(&mut |leaf| found |= test(leaf));
+        }
+        found
+    }
+}

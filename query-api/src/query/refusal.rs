@@ -1,0 +1,87 @@
+//! Why a request is refused: every text that a caller can read with status 400.
+
+use super::filter::{CLAUSES_MAX, DEPTH_MAX, LEAVES_MAX};
+use thiserror::Error;
+
+/// A fault of the request. The texts are part of the contract, therefore they are sentences.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The body is not JSON.
+    #[error("The request body is not valid JSON.")]
+    NotJson,
+    /// No site named.
+    #[error("Missing site ID. Please provide the required site_id parameter with your request.")]
+    MissingSite,
+    /// Faults of form, each with the path to its place.
+    #[error("{}", .0.join("\n"))]
+    Schema(Vec<String>),
+    /// The order names something that is not asked for.
+    #[error("Invalid order_by entry '{entry}'. Entry is not a queried metric or dimension.")]
+    OrderByNotQueried {
+        /// The entry as sent.
+        entry: String,
+    },
+    /// Time labels without a time dimension.
+    #[error("Invalid include.time_labels: requires a time dimension.")]
+    TimeLabelsWithoutTime,
+    /// Metrics of visits beside dimensions of events.
+    #[error("Session metric(s) {metrics} cannot be queried along with event dimension(s) {dimensions}")]
+    VisitMetricsByEvent {
+        /// The metrics in backquotes.
+        metrics: String,
+        /// The dimensions in backquotes.
+        dimensions: String,
+    },
+    /// Metrics of events beside dimensions of visits.
+    #[error("Event metric(s) {metrics} cannot be queried along with session dimension(s) {dimensions}")]
+    EventMetricsByVisit {
+        /// The metrics in backquotes.
+        metrics: String,
+        /// The dimensions in backquotes.
+        dimensions: String,
+    },
+    /// Views per visit by page filter.
+    #[error("Metric `views_per_visit` cannot be queried with a filter on `event:page`.")]
+    ViewsPerVisitOfPage,
+    /// Views per visit with dimensions.
+    #[error("Metric `views_per_visit` cannot be queried with `dimensions`.")]
+    ViewsPerVisitByDimension,
+    /// Percentage of nothing.
+    #[error("Metric `percentage` can only be queried with `dimensions`.")]
+    PercentageWithoutDimensions,
+    /// A metric of goals without a goal.
+    #[error("Metric `{metric}` can only be queried with event:goal filters or dimensions.")]
+    GoalNeeded {
+        /// Its name.
+        metric: &'static str,
+    },
+    /// A goal that the site does not have.
+    #[error("Invalid filters. The goal `{goal}` is not configured for this site.")]
+    GoalNotConfigured {
+        /// Its name.
+        goal: String,
+    },
+    /// A dimension inside a tree that may only stand outside.
+    #[error("Invalid filters. Dimension `{dimension}` can only be filtered at the top level.")]
+    TopLevelOnly {
+        /// Its name.
+        dimension: String,
+    },
+    /// A country that is no code.
+    #[error("Invalid visit:country filter, visit:country needs to be a valid 2-letter country code.")]
+    CountryCode,
+    /// Too many or too deep filters.
+    #[error(
+        "Invalid filters. At most {LEAVES_MAX} comparisons with {CLAUSES_MAX} clauses together, nested {DEPTH_MAX} deep, are allowed."
+    )]
+    FilterTooBig,
+    /// Two time dimensions.
+    #[error("Invalid dimensions. Only one time dimension is allowed.")]
+    TwoTimeDimensions,
+    /// More buckets than results.
+    #[error("Invalid date_range. It holds more than {limit} buckets of the time dimension.")]
+    TooManyBuckets {
+        /// How many may be.
+        limit: usize,
+    },
+}

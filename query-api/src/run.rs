@@ -1,0 +1,224 @@
+//! The service from start to end: listen, follow the region, answer, and stop when told.
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::control::Directory;
+use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::http;
+use crate::service::Service;
+use crate::tail::{Follower, HeadSlot, Limits, PartitionView};
+use crate::telemetry::Telemetry;
+use async_nats::jetstream::Context;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use weir_reader::heads::{self, HeadChange};
+use weir_reader::store::Store;
+use weir_reader::{ReaderError, connect, jetstream};
+use weir_rollup::rules::{Rules, RulesError};
+
+/// Pause before NATS is tried again.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How long requests under way may take when the service ends.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Why the service could not start, or ended.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The port is taken or not ours.
+    #[error("cannot listen on {listen}: {cause}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The folder for work files cannot be made.
+    #[error("cannot make {folder}: {cause}")]
+    Work {
+        /// The folder.
+        folder: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The object store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] ReaderError),
+    /// The rules of the fold do not load.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// DuckDB does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The server ended by itself.
+    #[error("serving ended: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Serves until `cancel` fires.
+///
+/// It listens at once and says 503 on `/api/health` until the region is loaded; NATS may come later and go away meanwhile.
+pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunError> {
+    config.validate()?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|cause| RunError::Listen { listen: config.listen, cause })?;
+    let temp_dir = config.work.join("query-api");
+    std::fs::create_dir_all(&temp_dir).map_err(|cause| RunError::Work { folder: temp_dir.display().to_string(), cause })?;
+    let engine = Engine::open(EngineConfig {
+        temp_dir,
+        memory_bytes_max: config.memory_limit_mb * 1_000_000,
+        threads: config.duckdb_threads,
+        running_max: config.running_queries_max,
+        waiting_max: config.waiting_queries_max,
+        timeout: Duration::from_millis(config.query_timeout_ms),
+        parts_max: config.attached_parts_max,
+    })?;
+    let rules = Rules::built_in()?;
+    let store = Store::local(&config.files)?;
+    let (mut senders, mut partitions) = (BTreeMap::new(), BTreeMap::new());
+    for partition in &config.partitions {
+        let (sender, receiver) = watch::channel(Arc::new(PartitionView::loading("not connected to NATS")));
+        senders.insert(*partition, sender);
+        partitions.insert(*partition, receiver);
+    }
+    let service = Arc::new(Service {
+        engine: Arc::clone(&engine),
+        directory: Directory::default(),
+        store: store.clone(),
+        region: config.region.clone(),
+        partitions,
+        clock: Clock::System,
+        telemetry: Telemetry::default(),
+    });
+    let region = Region { config, engine, rules, store, senders };
+    let following = tokio::spawn(region.follow(Arc::clone(&service), cancel.clone()));
+    let router = http::router(service);
+    let server = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let served = tokio::select! {
+        served = server => served,
+        () = last_moment(&cancel) => Ok(()),
+    };
+    cancel.cancel();
+    // Cancelled or panicked, there is nothing left to do.
+    let _ended = following.await;
+    served.map_err(RunError::Serve)
+}
+
+/// Returns when the time for the last requests is over.
+async fn last_moment(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    sleep(LAST_REQUESTS).await;
+}
+
+type Views = watch::Sender<Arc<PartitionView>>;
+
+/// What is needed to follow a region.
+struct Region {
+    config: Config,
+    engine: Arc<Engine>,
+    rules: Arc<Rules>,
+    store: Store,
+    senders: BTreeMap<u32, Views>,
+}
+
+impl Region {
+    async fn follow(self, service: Arc<Service>, cancel: CancellationToken) {
+        let connected = tokio::select! {
+            connected = connect_until(&self.config) => connected,
+            () = cancel.cancelled() => return,
+        };
+        let mut tasks = JoinSet::new();
+        let mut heads = BTreeMap::new();
+        for (partition, views) in self.senders {
+            let (sender, receiver) = watch::channel(HeadSlot::Unknown);
+            heads.insert(partition, sender);
+            let follower = Follower {
+                engine: Arc::clone(&self.engine),
+                rules: Arc::clone(&self.rules),
+                store: self.store.clone(),
+                jetstream: connected.clone(),
+                region: self.config.region.clone(),
+                partition,
+                limits: Limits { rows_max: self.config.tail_rows_max, bytes_max: self.config.tail_bytes_max },
+                clock: Clock::System,
+                heads: receiver,
+                views,
+            };
+            tasks.spawn(follower.run(cancel.clone()));
+        }
+        tasks.spawn(follow_heads(connected.clone(), self.config.region.clone(), heads, cancel.clone()));
+        tasks.spawn(async move { service.directory.follow(connected, cancel).await });
+        tasks.join_all().await;
+    }
+}
+
+async fn connect_until(config: &Config) -> Context {
+    let mut is_first = true;
+    loop {
+        match connect(&config.nats).await {
+            Ok(client) => return jetstream(client),
+            Err(error) => {
+                if is_first {
+                    tracing::warn!(%error, "not connected to NATS, trying again");
+                    is_first = false;
+                }
+                sleep(CONNECT_AGAIN_AFTER).await;
+            }
+        }
+    }
+}
+
+/// Tells each partition its head, until `cancel` fires.
+async fn follow_heads(jetstream: Context, region: String, slots: BTreeMap<u32, watch::Sender<HeadSlot>>, cancel: CancellationToken) {
+    let follow = async {
+        let mut watch = loop {
+            match heads::watch(&jetstream).await {
+                Ok(watch) => break watch,
+                Err(error) => {
+                    tracing::warn!(%error, "heads cannot be followed, trying again");
+                    sleep(CONNECT_AGAIN_AFTER).await;
+                }
+            }
+        };
+        loop {
+            match watch.next().await {
+                HeadChange::Moved { region: of, partition, entry } if of == region => {
+                    let Some(slot) = slots.get(&partition) else { continue };
+                    slot.send_if_modified(|slot| {
+                        let is_old = matches!(slot, HeadSlot::Known(Some(known)) if known.kv_revision >= entry.kv_revision);
+                        if !is_old {
+                            *slot = HeadSlot::Known(Some(entry));
+                        }
+                        !is_old
+                    });
+                }
+                HeadChange::Moved { .. } => {}
+                HeadChange::Unreadable { key, reason } => tracing::error!(key, reason, "head cannot be read"),
+                HeadChange::CaughtUp => {
+                    for slot in slots.values() {
+                        slot.send_if_modified(|slot| {
+                            let is_unknown = *slot == HeadSlot::Unknown;
+                            if is_unknown {
+                                *slot = HeadSlot::Known(None);
+                            }
+                            is_unknown
+                        });
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = follow => {}
+        () = cancel.cancelled() => {}
+    }
+}

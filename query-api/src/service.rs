@@ -1,0 +1,208 @@
+//! Answering: from a validated query and a site to JSON, on one consistent view of the site's partition.
+
+use crate::answer::{Answer, Context, Meta};
+use crate::clock::Clock;
+use crate::control::Directory;
+use crate::engine::{AttachedPart, Cell, Engine, EngineError, Session};
+use crate::error::ApiError;
+use crate::plan::{self, Scope, Source};
+use crate::query::calendar::Calendar;
+use crate::query::{DateRange, Query, RESULTS_MAX, Range, Refusal, TimeUnit};
+use crate::tail::{self, PartitionView};
+use crate::telemetry::Telemetry;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use weir_event::site::Site;
+use weir_reader::store::Store;
+
+/// Milliseconds that a visitor counts as current after an event.
+const CURRENT_MS: i64 = 5 * 60 * 1_000;
+
+/// Everything that answers requests.
+pub struct Service {
+    /// Runs statements.
+    pub engine: Arc<Engine>,
+    /// Sites and keys.
+    pub directory: Directory,
+    /// Where parts are.
+    pub store: Store,
+    /// Name of the region.
+    pub region: String,
+    /// The newest view of each partition.
+    pub partitions: BTreeMap<u32, watch::Receiver<Arc<PartitionView>>>,
+    /// The time.
+    pub clock: Clock,
+    /// Counts.
+    pub telemetry: Telemetry,
+}
+
+impl Service {
+    /// Answers a query of a site; `site_name` is how the caller called it.
+    pub async fn query(&self, site: Site, site_name: String, query: Query) -> Result<Bytes, ApiError> {
+        let view = self.view(site.partition)?;
+        let (now_ms, region, store) = (self.clock.now_ms(), self.region.clone(), self.store.clone());
+        let work = move |session: &Session<'_>| {
+            let question = Question { site: &site, site_name: &site_name, view: &view, store: &store, region, now_ms: now_ms as i64 };
+            question.answer(session, query)
+        };
+        Ok(self.engine.run(work).await??)
+    }
+
+    /// How many visitors had an event in the last five minutes.
+    pub async fn current_visitors(&self, site: Site) -> Result<i64, ApiError> {
+        let view = self.view(site.partition)?;
+        let end_ms = self.clock.now_ms() as i64 + 1_000;
+        let range = Range { start_ms: end_ms - 1_000 - CURRENT_MS, end_ms };
+        let store = self.store.clone();
+        let work = move |session: &Session<'_>| {
+            let attached = Attached::new(session, &view, &store, site.id, range)?;
+            let sources = attached.rows(&view, site.id, range);
+            integer(session, &plan::current_visitors(site.id, range, &sources))
+        };
+        Ok(self.engine.run(work).await?.unwrap_or(0))
+    }
+
+    /// Why queries cannot be answered yet.
+    pub fn unready(&self) -> Option<String> {
+        if let Some(reason) = self.directory.missing() {
+            return Some(reason.to_owned());
+        }
+        self.partitions.iter().find_map(|(partition, view)| {
+            let view = view.borrow();
+            let reason = view.condition.alarm().unwrap_or("its live end is not folded to the end yet");
+            (!view.is_ready).then(|| format!("partition {}.{partition} is not ready: {reason}", self.region))
+        })
+    }
+
+    fn view(&self, partition: u32) -> Result<Arc<PartitionView>, ApiError> {
+        let view = self.partitions.get(&partition).map(|view| Arc::clone(&view.borrow()));
+        view.filter(|view| view.is_ready).ok_or(ApiError::Unavailable)
+    }
+}
+
+/// One query on one view.
+struct Question<'a> {
+    site: &'a Site,
+    site_name: &'a str,
+    view: &'a PartitionView,
+    store: &'a Store,
+    region: String,
+    now_ms: i64,
+}
+
+impl Question<'_> {
+    fn answer(self, session: &Session<'_>, query: Query) -> Result<Result<Bytes, Refusal>, EngineError> {
+        let zone = zone(self.site);
+        let first_event_ms = if query.date_range == DateRange::All { self.first_event_ms(session)? } else { None };
+        let range = query.date_range.resolve(zone, self.now_ms, first_event_ms);
+        let calendar = Calendar::new(zone, range.start_ms, range.end_ms);
+        let buckets = match Buckets::new(&query, &calendar, range, zone) {
+            Ok(buckets) => buckets,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let attached = Attached::new(session, self.view, self.store, self.site.id, tail::fragment_range(range))?;
+        let sources = tail::sources(self.view, self.site.id, range, |name| attached.schema(name));
+        let scope = Scope {
+            query: &query,
+            site_id: self.site.id,
+            range,
+            calendar: &calendar,
+            time_unit: buckets.unit,
+            skipped: &buckets.skipped,
+        };
+        let rows = session.query(&plan::results(&scope, &sources))?;
+        let meta = Meta {
+            imports_included: false,
+            time_labels: query.time_labels.then_some(buckets.labels),
+            total_rows: None,
+            watermark: rfc3339(self.view.watermark_ms),
+            revision: self.view.revision(),
+            regions: vec![self.region],
+        };
+        let context = Context { site: self.site_name, zone, range, calendar: &calendar, time_unit: buckets.unit };
+        let answer = Answer::new(query, rows, &context, meta);
+        // Maps with other keys than text cannot be written; there are none.
+        Ok(Ok(serde_json::to_vec(&answer).unwrap_or_default().into()))
+    }
+
+    fn first_event_ms(&self, session: &Session<'_>) -> Result<Option<i64>, EngineError> {
+        let attached = Attached::new(session, self.view, self.store, self.site.id, tail::EVER)?;
+        integer(session, &plan::first_event(self.site.id, &attached.rows(self.view, self.site.id, tail::EVER)))
+    }
+}
+
+/// The time buckets of a query.
+struct Buckets {
+    unit: TimeUnit,
+    skipped: Vec<i64>,
+    labels: Vec<String>,
+}
+
+impl Buckets {
+    fn new(query: &Query, calendar: &Calendar, range: Range, zone: Tz) -> Result<Self, Refusal> {
+        let Some((_, unit)) = query.time_dimension() else {
+            return Ok(Self { unit: TimeUnit::Day, skipped: Vec::new(), labels: Vec::new() });
+        };
+        let unit = unit.unwrap_or_else(|| query.date_range.auto_unit(zone, range));
+        let ordinals = calendar.ordinals(unit, RESULTS_MAX);
+        if ordinals.len() > RESULTS_MAX {
+            return Err(Refusal::TooManyBuckets { limit: RESULTS_MAX });
+        }
+        let pairs = ordinals.iter().zip(ordinals.iter().skip(1));
+        let skipped = pairs.flat_map(|(before, after)| before + 1..*after).collect();
+        let labels = if query.time_labels { ordinals.iter().map(|o| calendar.label(unit, *o)).collect() } else { Vec::new() };
+        Ok(Self { unit, skipped, labels })
+    }
+}
+
+/// The parts of a view that a query needs, attached for as long as this lives.
+struct Attached {
+    schemas: BTreeMap<String, Arc<AttachedPart>>,
+}
+
+impl Attached {
+    fn new(session: &Session<'_>, view: &PartitionView, store: &Store, site_id: u32, range: Range) -> Result<Self, EngineError> {
+        let mut files: Vec<(String, PathBuf)> = Vec::new();
+        for part in view.parts(site_id, range) {
+            let path = store.local_path(&part.name).map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
+            files.push((part.name.clone(), path));
+        }
+        let attached = session.engine.attach(&files)?;
+        Ok(Self { schemas: files.into_iter().map(|(name, _)| name).zip(attached).collect() })
+    }
+
+    fn schema(&self, name: &str) -> Option<String> {
+        self.schemas.get(name).map(|part| part.schema.clone())
+    }
+
+    fn rows(&self, view: &PartitionView, site_id: u32, range: Range) -> Vec<Source> {
+        tail::sources(view, site_id, range, |name| self.schema(name)).rows
+    }
+}
+
+fn integer(session: &Session<'_>, statement: &plan::Statement) -> Result<Option<i64>, EngineError> {
+    let rows = session.query(statement)?;
+    Ok(match rows.first().and_then(|row| row.first()) {
+        Some(Cell::Integer(number)) => Some(*number),
+        _ => None,
+    })
+}
+
+/// The site's zone; UTC where the record names one that this program does not know.
+fn zone(site: &Site) -> Tz {
+    site.timezone.parse().unwrap_or_else(|_| {
+        tracing::warn!(site.id = site.id, timezone = site.timezone, "unknown time zone, using UTC");
+        Tz::UTC
+    })
+}
+
+/// Unix milliseconds as text.
+pub fn rfc3339(ms: u64) -> String {
+    let instant = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,140 @@
+//! A partition as queries see it: its sealed parts and the live end of its stream behind them.
+
+mod follow;
+mod live;
+
+pub use follow::{Follower, HeadSlot};
+pub use live::{Live, LiveError, Limits};
+
+use crate::engine::Table;
+use crate::plan::{Source, Sources};
+use crate::query::Range;
+use crate::query::calendar::DAY_MS;
+use std::sync::Arc;
+use weir_rollup::manifest::{Manifest, Part};
+
+/// One consistent state of a partition: the parts of a manifest, and of the tables the rows after its `sealed_seq` up to `folded_seq`.
+///
+/// Whoever holds it keeps the tables; the parts' files stay for a day after they left the manifest.
+#[derive(Clone, Debug)]
+pub struct PartitionView {
+    /// The manifest; `None` = nothing was sealed yet.
+    pub manifest: Option<Arc<Manifest>>,
+    /// Tables with the rows of the live end.
+    pub tables: Vec<Arc<Table>>,
+    /// Rows up to this sequence are read from the parts.
+    pub sealed_seq: u64,
+    /// Rows up to this sequence are in the tables.
+    pub folded_seq: u64,
+    /// Rows in the tables.
+    pub tail_rows: u64,
+    /// Up to when all events are counted, Unix milliseconds.
+    pub watermark_ms: u64,
+    /// How it stands.
+    pub condition: Condition,
+    /// Reached the end of the stream once, or cannot: queries are answered.
+    pub is_ready: bool,
+    /// First and last sequence of the stream, as last heard.
+    pub stream: (u64, u64),
+}
+
+/// How a partition stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Not loaded yet.
+    Loading {
+        /// What it waits for.
+        reason: String,
+    },
+    /// The live end is followed.
+    Live,
+    /// The live end is larger than its limit: it is followed again when the next parts are sealed.
+    Full,
+    /// Only sealed data is served, since this program does not know the logic of the newer.
+    SealedOnly {
+        /// Which logic it lacks.
+        reason: String,
+    },
+    /// Somebody must act: the stream is not the one that was sealed, or cannot be read.
+    Stopped {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Condition {
+    /// What to tell an operator; `None` when all is well.
+    pub fn alarm(&self) -> Option<&str> {
+        match self {
+            Self::Live => None,
+            Self::Full => Some("the live end is larger than its limit"),
+            Self::Loading { reason } | Self::SealedOnly { reason } | Self::Stopped { reason } => Some(reason),
+        }
+    }
+}
+
+impl PartitionView {
+    /// Before anything is known.
+    pub fn loading(reason: &str) -> Self {
+        Self {
+            manifest: None,
+            tables: Vec::new(),
+            sealed_seq: 0,
+            folded_seq: 0,
+            tail_rows: 0,
+            watermark_ms: 0,
+            condition: Condition::Loading { reason: reason.to_owned() },
+            is_ready: false,
+            stream: (0, 0),
+        }
+    }
+
+    /// Revision of the manifest, 0 = nothing sealed.
+    pub fn revision(&self) -> u64 {
+        self.manifest.as_ref().map_or(0, |manifest| manifest.revision)
+    }
+
+    /// Messages of the stream that are not counted yet.
+    pub fn lag(&self) -> u64 {
+        self.stream.1.saturating_sub(self.folded_seq)
+    }
+
+    /// The parts that may hold rows of a site in a range.
+    pub fn parts(&self, site_id: u32, range: Range) -> impl Iterator<Item = &Part> {
+        let parts = self.manifest.iter().flat_map(|manifest| &manifest.parts);
+        parts.filter(move |part| {
+            part.rows > 0
+                && (part.min_site_id..=part.max_site_id).contains(&site_id)
+                && part.max_event_ms >= range.start_ms
+                && part.min_event_ms < range.end_ms
+        })
+    }
+
+    /// The tables, as sources.
+    pub fn tail_sources(&self) -> impl Iterator<Item = Source> {
+        self.tables.iter().map(|table| Source::Tail {
+            table: table.name().to_owned(),
+            after_seq: self.sealed_seq,
+            through_seq: self.folded_seq,
+        })
+    }
+}
+
+/// The range within which fragments of visits are looked for.
+pub fn fragment_range(range: Range) -> Range {
+    let reach = crate::plan::VISIT_REACH_MS;
+    Range { start_ms: range.start_ms - reach, end_ms: range.end_ms + reach }
+}
+
+/// A range that holds everything.
+pub const EVER: Range = Range { start_ms: i64::MIN / 4, end_ms: i64::MAX / 4 };
+
+/// All sources of a view for a range; `schema` tells the schema of an attached part by its name.
+pub fn sources(view: &PartitionView, site_id: u32, range: Range, schema: impl Fn(&str) -> Option<String>) -> Sources {
+    debug_assert!(range.end_ms <= EVER.end_ms + DAY_MS);
+    let pick = |range: Range| {
+        let parts = view.parts(site_id, range).filter_map(|part| schema(&part.name)).map(|schema| Source::Part { schema });
+        parts.chain(view.tail_sources()).collect()
+    };
+    Sources { rows: pick(range), fragments: pick(fragment_range(range)) }
+}

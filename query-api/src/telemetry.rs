@@ -1,0 +1,83 @@
+//! What the service counts, as Prometheus text.
+
+use crate::service::Service;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the buckets of query time, milliseconds.
+const BOUNDS_MS: [u64; 11] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 30_000];
+/// Statuses with a count of their own.
+const STATUSES: [u16; 9] = [200, 304, 400, 401, 404, 405, 408, 413, 503];
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    statuses: [AtomicU64; STATUSES.len()],
+    other_statuses: AtomicU64,
+    buckets: [AtomicU64; BOUNDS_MS.len()],
+    queries: AtomicU64,
+    query_micros: AtomicU64,
+}
+
+impl Telemetry {
+    /// Counts an answer.
+    pub fn answered(&self, status: u16) {
+        let index = STATUSES.iter().position(|known| *known == status);
+        index.and_then(|index| self.statuses.get(index)).unwrap_or(&self.other_statuses).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a query that was answered.
+    pub fn queried(&self, elapsed: Duration) {
+        self.queries.fetch_add(1, Ordering::Relaxed);
+        self.query_micros.fetch_add(elapsed.as_micros() as u64, Ordering::Relaxed);
+        let elapsed_ms = elapsed.as_millis() as u64;
+        if let Some(bucket) = BOUNDS_MS.iter().position(|bound| elapsed_ms < *bound).and_then(|index| self.buckets.get(index)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// All counts and gauges of a service.
+pub fn render(service: &Service) -> String {
+    let mut text = String::new();
+    let telemetry = &service.telemetry;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    // Writing to a string cannot fail.
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        let _infallible = writeln!(text, "{line}");
+    };
+    line(format_args!("# HELP query_requests_total Answered requests by status.\n# TYPE query_requests_total counter"));
+    for (status, count) in STATUSES.iter().zip(&telemetry.statuses) {
+        line(format_args!("query_requests_total{{status=\"{status}\"}} {}", read(count)));
+    }
+    line(format_args!("query_requests_total{{status=\"other\"}} {}", read(&telemetry.other_statuses)));
+    line(format_args!("# HELP query_duration_seconds Time to answer a query.\n# TYPE query_duration_seconds histogram"));
+    let mut below = 0;
+    for (bound, count) in BOUNDS_MS.iter().zip(&telemetry.buckets) {
+        below += read(count);
+        line(format_args!("query_duration_seconds_bucket{{le=\"{}\"}} {below}", *bound as f64 / 1_000.0));
+    }
+    line(format_args!("query_duration_seconds_bucket{{le=\"+Inf\"}} {}", read(&telemetry.queries)));
+    line(format_args!("query_duration_seconds_sum {}", read(&telemetry.query_micros) as f64 / 1e6));
+    line(format_args!("query_duration_seconds_count {}", read(&telemetry.queries)));
+    line(format_args!("# HELP query_waiting Queries that wait for their turn.\n# TYPE query_waiting gauge"));
+    line(format_args!("query_waiting {}", service.engine.waiting()));
+    line(format_args!("# HELP query_attached_parts Parts attached to DuckDB.\n# TYPE query_attached_parts gauge"));
+    line(format_args!("query_attached_parts {}", service.engine.attached_parts()));
+    let gauges: [(&str, &str, fn(&crate::tail::PartitionView) -> u64); 6] = [
+        ("query_partition_ready", "1 when queries of the partition are answered.", |view| u64::from(view.is_ready)),
+        ("query_partition_alarm", "1 when the live end is not followed.", |view| u64::from(view.condition.alarm().is_some())),
+        ("query_tail_lag_messages", "Messages of the stream that are not counted yet.", crate::tail::PartitionView::lag),
+        ("query_tail_rows", "Event rows of the live end in memory.", |view| view.tail_rows),
+        ("query_watermark_milliseconds", "Up to when all events are counted, Unix time.", |view| view.watermark_ms),
+        ("query_revision", "Revision of the manifest that is served.", crate::tail::PartitionView::revision),
+    ];
+    for (name, help, value) in gauges {
+        line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge"));
+        for (partition, view) in &service.partitions {
+            line(format_args!("{name}{{region=\"{}\",partition=\"{partition}\"}} {}", service.region, value(&view.borrow())));
+        }
+    }
+    text
+}

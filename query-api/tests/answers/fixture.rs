@@ -1,0 +1,278 @@
+//! A service on rows: written into real parts, appended to real tables.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use bytes::Bytes;
+use chrono::DateTime;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use weir_event::model::{Origin, Property};
+use weir_query_api::clock::Clock;
+use weir_query_api::control::Directory;
+use weir_query_api::engine::{Engine, EngineConfig};
+use weir_query_api::http;
+use weir_query_api::service::Service;
+use weir_query_api::tail::{Condition, PartitionView};
+use weir_query_api::telemetry::Telemetry;
+use weir_reader::buckets::Entry;
+use weir_reader::store::Store;
+use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part, StreamIdentity};
+use weir_rollup::row::{EventRow, Opening, Position};
+use weir_rollup::{columns, part};
+
+/// Saturday, 21 November 2026, 10:20:30.456 UTC.
+pub(crate) const NOW_MS: u64 = 1_795_256_430_456;
+/// Reads site 1, `a.example`.
+pub(crate) const KEY: &str = "weir_one";
+/// Reads everything.
+pub(crate) const ADMIN_KEY: &str = "weir_admin";
+
+/// Where rows are: groups of those in parts, groups of those in tables of the live end. All positions of the live end lie behind
+/// those of the parts.
+pub(crate) struct Layout {
+    pub(crate) parts: Vec<Vec<EventRow>>,
+    pub(crate) tables: Vec<Vec<EventRow>>,
+    pub(crate) sealed_seq: u64,
+    pub(crate) folded_seq: u64,
+}
+
+impl Layout {
+    /// Everything in one part.
+    pub(crate) fn sealed(rows: &[EventRow]) -> Self {
+        let last = rows.iter().map(|row| row.position.seq).max().unwrap_or(0);
+        Self { parts: vec![rows.to_vec()], tables: Vec::new(), sealed_seq: last, folded_seq: last }
+    }
+}
+
+/// A router and what it stands on.
+pub(crate) struct Fixture {
+    pub(crate) router: Router,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) partition: watch::Sender<Arc<PartitionView>>,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::local(&folder.path().join("files")).unwrap();
+        let engine = Engine::open(EngineConfig {
+            temp_dir: folder.path().join("temp"),
+            memory_bytes_max: 500_000_000,
+            threads: 2,
+            running_max: 2,
+            waiting_max: 4,
+            timeout: Duration::from_secs(20),
+            parts_max: 4,
+        })
+        .unwrap();
+        let parts = layout.parts.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
+        let parts = parts.map(|(index, rows)| write_part(&store, index, rows)).collect();
+        let mut tables = Vec::new();
+        for rows in &layout.tables {
+            let table = engine.create_table().unwrap();
+            table.append(rows).unwrap();
+            tables.push(Arc::new(table));
+        }
+        let view = PartitionView {
+            manifest: Some(Arc::new(manifest(parts, layout.sealed_seq))),
+            tables,
+            sealed_seq: layout.sealed_seq,
+            folded_seq: layout.folded_seq,
+            tail_rows: layout.tables.iter().map(|rows| rows.len() as u64).sum(),
+            watermark_ms: NOW_MS - 250,
+            condition: Condition::Live,
+            is_ready: true,
+            stream: (1, layout.folded_seq),
+        };
+        let (partition, receiver) = watch::channel(Arc::new(view));
+        let service = Service {
+            engine: Arc::clone(&engine),
+            directory: directory(),
+            store,
+            region: "local".to_owned(),
+            partitions: BTreeMap::from([(0, receiver)]),
+            clock: Clock::Fixed(NOW_MS),
+            telemetry: Telemetry::default(),
+        };
+        Self { router: http::router(Arc::new(service)), engine, partition, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Status, body as text.
+    pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// The whole answer to a query of site 1.
+    pub(crate) async fn answer(&self, query: Value) -> Value {
+        let mut body = json!({"site_id": "a.example"});
+        body.as_object_mut().unwrap().extend(query.as_object().unwrap().clone());
+        let (status, text) = self.send(post(KEY, &body.to_string())).await;
+        assert_eq!(status, StatusCode::OK, "{text} to {body}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The results as lines: dimensions, then metrics.
+    pub(crate) async fn results(&self, query: Value) -> Vec<String> {
+        lines(&self.answer(query).await)
+    }
+}
+
+pub(crate) fn lines(answer: &Value) -> Vec<String> {
+    let join = |values: &Value| values.as_array().unwrap().iter().map(plain).collect::<Vec<_>>().join(" | ");
+    let line = |row: &Value| {
+        let (dimensions, metrics) = (join(&row["dimensions"]), join(&row["metrics"]));
+        if dimensions.is_empty() { metrics } else { format!("{dimensions} -> {metrics}") }
+    };
+    answer["results"].as_array().unwrap().iter().map(line).collect()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+pub(crate) fn post(key: &str, body: &str) -> Request<Body> {
+    let request = Request::post("/api/v2/query").header("authorization", format!("Bearer {key}"));
+    request.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap()
+}
+
+pub(crate) fn get(path: &str, key: Option<&str>) -> Request<Body> {
+    let mut request = Request::get(path);
+    if let Some(key) = key {
+        request = request.header("authorization", format!("Bearer {key}"));
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+fn directory() -> Directory {
+    let directory = Directory::default();
+    let entry = |key: String, value: Value| Entry { key, value: Some(Bytes::from(value.to_string())), revision: 1 };
+    for (id, domain, timezone, partition) in
+        [(1, "a.example", "UTC", 0), (2, "b.example", "Europe/Berlin", 0), (3, "away.example", "UTC", 7)]
+    {
+        let site = json!({"id": id, "domain": domain, "timezone": timezone, "partition": partition, "created_ms": 1});
+        directory.take_site(&entry(format!("site.{domain}"), site));
+    }
+    for (key, site_id, scope) in [(KEY, 1, "stats:read"), ("weir_two", 2, "stats:read"), (ADMIN_KEY, 0, "admin")] {
+        let grant = json!({"id": key, "site_id": site_id, "domain": "", "scope": scope, "created_ms": 1});
+        let hash = Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
+        directory.take_key(&entry(hash, grant));
+    }
+    directory.set_loaded();
+    directory
+}
+
+fn write_part(store: &Store, index: usize, rows: &[EventRow]) -> Part {
+    let name = format!("parts/local-0/{index}.duckdb");
+    let path = store.local_path(&name).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let connection = duckdb::Connection::open(&path).unwrap();
+    connection.execute_batch(part::SCHEMA).unwrap();
+    let mut appender = connection.appender("events").unwrap();
+    appender.append_record_batch(columns::events_batch(rows).unwrap()).unwrap();
+    appender.flush().unwrap();
+    drop(appender);
+    connection.execute_batch(&format!("INSERT INTO visits {}; CHECKPOINT;", part::visits_sql("events"))).unwrap();
+    connection.close().map_err(|(_, error)| error).unwrap();
+    let range = |value: fn(&EventRow) -> i64| (rows.iter().map(value).min().unwrap(), rows.iter().map(value).max().unwrap());
+    let (min_event_ms, max_event_ms) = range(|row| row.event_ms);
+    let (min_seq, max_seq) = range(|row| row.position.seq as i64);
+    let (min_site_id, max_site_id) = range(|row| i64::from(row.site_id));
+    Part {
+        name,
+        level: Level::Flush,
+        min_seq: min_seq as u64,
+        max_seq: max_seq as u64,
+        min_event_ms,
+        max_event_ms,
+        min_site_id: min_site_id as u32,
+        max_site_id: max_site_id as u32,
+        rows: rows.len() as u64,
+        bytes: 1,
+        content_checksum: String::new(),
+        format: part::FORMAT_VERSION,
+    }
+}
+
+fn manifest(parts: Vec<Part>, sealed_seq: u64) -> Manifest {
+    Manifest {
+        version: 1,
+        revision: 42,
+        parent: None,
+        region: "local".to_owned(),
+        partition: 0,
+        sealed_seq,
+        sealed_stream_ms: 0,
+        parts,
+        state: Vec::new(),
+        archived_seq: 0,
+        logic: vec![LogicFrom { from_seq: 1, logic: "1-0".to_owned() }],
+        stream: StreamIdentity { name: "EVENTS_local_0".to_owned(), created: String::new(), sealed_message_id: String::new() },
+        written_ms: 0,
+    }
+}
+
+/// Unix milliseconds of an RFC 3339 time.
+pub(crate) fn at(text: &str) -> i64 {
+    DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
+}
+
+/// A visit under construction: its rows share visitor, visit and opening.
+pub(crate) struct Visit {
+    site_id: u32,
+    visit_id: u64,
+    opening: Arc<Opening>,
+}
+
+impl Visit {
+    pub(crate) fn new(visit_id: u64, opening: Opening) -> Self {
+        Self { site_id: 1, visit_id, opening: Arc::new(opening) }
+    }
+
+    pub(crate) fn of_site(mut self, site_id: u32) -> Self {
+        self.site_id = site_id;
+        self
+    }
+
+    /// An event of the visit; the time in milliseconds.
+    pub(crate) fn event(&self, seq: u64, event_ms: i64, name: &str, pathname: &str, props: &[(&str, &str)]) -> EventRow {
+        EventRow {
+            position: Position { seq, idx: 0 },
+            site_id: self.site_id,
+            event_ms,
+            received_ms: event_ms,
+            event_id: u128::from(seq),
+            retry: false,
+            visit_id: self.visit_id,
+            name: name.to_owned(),
+            hostname: "a.example".to_owned(),
+            pathname: pathname.to_owned(),
+            props: props.iter().map(|(key, value)| Property { key: (*key).to_owned(), value: (*value).to_owned() }).collect(),
+            revenue: None,
+            engagement_ms: (name == "engagement").then_some(5_000),
+            scroll_depth: None,
+            interactive: name != "engagement",
+            origin: Origin::Edge,
+            opening: Arc::clone(&self.opening),
+        }
+    }
+}

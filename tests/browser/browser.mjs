@@ -1,0 +1,43 @@
+// Starts the Chromium that CHROMIUM names and fails the script on anything that a page complains about.
+import { chromium } from 'playwright-core';
+
+/** An ordinary browser's name: that of headless Chromium is a bot's. */
+const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36';
+
+/**
+ * Runs `work(page)` in a fresh browser; then throws if the page had an error or the console one.
+ * @param {(page: import('playwright-core').Page) => Promise<void>} work
+ */
+export async function browse(work) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    // The sandbox needs rights that root in a container does not have.
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  });
+  const complaints = [];
+  try {
+    const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on('pageerror', (error) => complaints.push(`page error: ${error}`));
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(`console ${message.type()}: ${message.text()}`);
+    });
+    page.on('requestfailed', (request) => complaints.push(`request failed: ${request.url()} ${request.failure()?.errorText}`));
+    page.on('response', (response) => {
+      if (response.status() >= 400) complaints.push(`${response.status()} for ${response.url()}`);
+    });
+    await work(page);
+  } catch (error) {
+    if (complaints.length) console.error(complaints.join('\n'));
+    throw error;
+  } finally {
+    await browser.close();
+  }
+  if (complaints.length) throw new Error(complaints.join('\n'));
+}
+
+/** Throws unless the condition holds. */
+export function ensure(condition, text) {
+  if (!condition) throw new Error(text);
+}

@@ -1,0 +1,88 @@
+//! Measures the figures of `make bench` on a real system on loopback and prints them beside the aims, as a Markdown table.
+//!
+//! Throughput is counted per second of processor time of the process concerned, because the load generator shares the machine.
+
+mod ingest;
+mod log_file;
+mod queries;
+mod report;
+mod sealing;
+
+use anyhow::{Context as _, Result};
+use report::Report;
+use std::time::{Duration, Instant};
+use weir_tests::process;
+use weir_tests::weir::Weir;
+
+/// The whole run, whatever happens.
+const RUN_WITHIN: Duration = Duration::from_mins(6);
+/// Time for a started system to settle before its memory is read.
+const IDLE_FOR: Duration = Duration::from_secs(8);
+/// Site that gets events through the edge. The two sites have neighbouring numbers, so each has a partition of its own.
+pub(crate) const EDGE_SITE: &str = "edge.example";
+/// Site that gets the imported events.
+pub(crate) const LOG_SITE: &str = "log.example";
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    tokio::time::timeout(RUN_WITHIN, run()).await.with_context(|| format!("the benchmark takes longer than {RUN_WITHIN:?}"))?
+}
+
+async fn run() -> Result<()> {
+    let mut report = Report::new();
+    let started = Instant::now();
+    let step = |number: u32, what: &str| eprintln!("[{number}/6] {what} ({} s)", started.elapsed().as_secs());
+
+    step(1, "starting, idle memory");
+    let weir = Weir::start().await?;
+    weir.add_site(EDGE_SITE).await?;
+    weir.add_site(LOG_SITE).await?;
+    tokio::time::sleep(IDLE_FOR).await;
+    idle_memory(&weir, &mut report)?;
+
+    step(2, "100 events, each from send to visible");
+    ingest::send_to_visible(&weir, &mut report).await?;
+
+    step(3, "ingest through the edge");
+    ingest::throughput(&weir, 1, &mut report).await?;
+    ingest::throughput(&weir, 10, &mut report).await?;
+
+    weir.flush().await?;
+    sealing::settled(&weir).await?;
+    sealing::file_sizes(&weir, EDGE_SITE, "through the edge, with event ids", &mut report).await?;
+
+    step(4, "2 M events from the stream into sealed files");
+    sealing::seal(&weir, &mut report).await?;
+
+    step(5, "bytes in sealed files");
+    sealing::file_sizes(&weir, LOG_SITE, "imported", &mut report).await?;
+
+    step(6, "30-day dashboard on 1 M events");
+    queries::dashboard(&weir, &mut report).await?;
+    busy_memory(&weir, &mut report)?;
+    report.print(started.elapsed())
+}
+
+/// Resident memory of each process, MB.
+fn memory(weir: &Weir) -> Result<Vec<(String, f64)>> {
+    let mut all = vec![("supervisor".to_owned(), weir.supervisor_pid()?)];
+    all.extend(weir.run()?.pids);
+    all.into_iter().map(|(name, pid)| Ok((name, process::resident_bytes(pid)? as f64 / 1e6))).collect()
+}
+
+fn memory_text(processes: &[(String, f64)]) -> (f64, String) {
+    let parts: Vec<_> = processes.iter().map(|(name, megabytes)| format!("{name} {megabytes:.0}")).collect();
+    (processes.iter().map(|(_, megabytes)| megabytes).sum(), parts.join(", "))
+}
+
+fn idle_memory(weir: &Weir, report: &mut Report) -> Result<()> {
+    let (total, parts) = memory_text(&memory(weir)?);
+    report.add("everything, idle", format!("{total:.0} MB RSS ({parts})"), "≤ 300 MB RSS");
+    Ok(())
+}
+
+fn busy_memory(weir: &Weir, report: &mut Report) -> Result<()> {
+    let (total, parts) = memory_text(&memory(weir)?);
+    report.add("everything, after this run", format!("{total:.0} MB RSS ({parts})"), "");
+    Ok(())
+}

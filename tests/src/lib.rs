@@ -1,0 +1,14 @@
+//! Harness of the end-to-end tests and benchmarks: the real programs, started in a temporary home and found through `run.json`.
+//!
+//! A test starts a [`weir::Weir`], sends with a [`collector::Collector`] and asks with a [`query::Stats`]. What has to become true is
+//! awaited by [`poll::until`], never by a sleep.
+
+pub mod chromium;
+pub mod collector;
+pub mod load;
+pub mod poll;
+pub mod process;
+pub mod query;
+pub mod scan;
+pub mod scenario;
+pub mod weir;
