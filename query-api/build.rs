@@ -7,7 +7,9 @@ fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=dashboard/dist");
     std::fs::create_dir_all(dist)?;
     if !dist.join("index.html").exists() {
-        println!("cargo::warning=the dashboard is not built (query-api/dashboard/dist is empty): `make build` builds it; the query API works without");
+        println!(
+            "cargo::warning=the dashboard is not built (query-api/dashboard/dist is empty): `make build` builds it; the query API works without"
+        );
     }
     Ok(())
 }

@@ -159,7 +159,9 @@ fn rows(events: u64, part_rows: usize) -> Outcome<()> {
         bytes += write_flush(&limits, &folder.join(format!("{number}.duckdb")), &label, chunk, &[])?.bytes;
     }
     report("write", &format!("{}, {} bytes a row", rate(count, cpu_ms() - began), bytes / count.max(1)));
-    std::fs::remove_dir_all(&folder)?;
+    if std::env::var_os("KEEP").is_none() {
+        std::fs::remove_dir_all(&folder)?;
+    }
     Ok(())
 }
 

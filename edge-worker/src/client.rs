@@ -43,7 +43,10 @@ pub(crate) fn identify(peer: &Peer, trusted: &[Network], header: impl Fn(&str) -
         if peer.cloudflare { address("cf-connecting-ip") } else { peer.client_ip.as_deref().and_then(normalise_address) };
     let is_trusted = peer_address.is_some_and(|address| trusted.iter().any(|network| network.contains(&address)));
     let forwarded = || {
-        let named = ADDRESS_HEADERS.iter().find_map(|name| address(name));
+        let named = ADDRESS_HEADERS
+            .iter()
+            .filter(|name| !(peer.cloudflare && **name == "cf-connecting-ip"))
+            .find_map(|name| address(name));
         named.or_else(|| header("forwarded").as_deref().and_then(forwarded_for))
     };
     let country = match &peer.country {

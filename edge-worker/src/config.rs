@@ -106,7 +106,7 @@ impl Config {
     }
 }
 
-fn number<T: std::str::FromStr + PartialOrd>(name: &'static str, text: &str, min: T, max: T) -> Result<T, ConfigError> {
+fn number<T: std::str::FromStr + PartialOrd + Copy>(name: &'static str, text: &str, min: T, max: T) -> Result<T, ConfigError> {
     let value: Option<T> = text.trim().parse().ok();
     value.filter(|v| *v >= min && *v <= max).ok_or(ConfigError::Invalid { name, form: "a number within its limits" })
 }

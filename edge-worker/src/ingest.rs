@@ -176,7 +176,7 @@ mod tests {
         let long = "v".repeat(2_000);
         let props: Vec<String> = (0..30).map(|i| format!(r#""k{i}":"{long}""#)).collect();
         let event = format!(r#"{{"n":"x","u":"https://a.example","d":"a.example,b.example","p":{{{}}}}}"#, props.join(","));
-        let few = format!("[{}]", vec![event.as_str(); 10].join(","));
+        let few = format!("[{}]", [event.as_str(); 10].join(","));
         let today = utc_day(NOW_MS);
         assert_eq!(run(&few, &snapshot(&[&today])).unwrap().groups[&0].events, 10);
         let drafts: Vec<Draft> = std::iter::repeat_n(drafts(&event).remove(0), 40).collect();

@@ -18,7 +18,7 @@ pub struct Config {
     pub partitions: Vec<u32>,
     /// Root of the object store, `$WEIR_HOME/files`.
     pub files: PathBuf,
-    /// Folder for what DuckDB puts on disk, `$WEIR_HOME/.work`.
+    /// Folder for what DuckDB puts on disk, `$WEIR_HOME/.work/query-api`; not shared with other programs.
     pub work: PathBuf,
     /// Memory of DuckDB, MB: queries and the live ends together; default 2,048.
     pub memory_limit_mb: u64,

@@ -111,7 +111,8 @@ impl Directory {
     /// The sites that a grant reads, by domain.
     pub fn sites(&self, grant: &Grant) -> Vec<Site> {
         let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
-        let mut readable: Vec<Site> = sites.values().filter_map(|(_, site)| site.clone()).filter(|site| grant.reads(site)).collect();
+        let mut readable: Vec<Site> =
+            sites.values().filter_map(|(_, site)| site.clone()).filter(|site| grant.reads(site)).collect();
         readable.sort_by(|one, other| one.domain.cmp(&other.domain));
         readable
     }
@@ -208,7 +209,8 @@ fn take<T: for<'de> Deserialize<'de>>(map: &RwLock<HashMap<String, Versioned<T>>
 
 /// Can be part of a bucket's key: no wildcard, no empty segment.
 fn is_key(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte)) && text.split('.').all(|part| !part.is_empty())
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte))
+        && text.split('.').all(|part| !part.is_empty())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -243,7 +245,9 @@ mod tests {
             directory.take_site(&entry(&format!("site.{domain}"), Some(&site(id, domain)), u64::from(id)));
         }
         directory.take_site(&entry("next_id", Some("3"), 9));
-        for (token, site_id, scope) in [("one", 1, "stats:read"), ("all", 0, "admin"), ("odd", 1, "sites:write"), ("half", 1, "admin")] {
+        for (token, site_id, scope) in
+            [("one", 1, "stats:read"), ("all", 0, "admin"), ("odd", 1, "sites:write"), ("half", 1, "admin")]
+        {
             directory.take_key(&entry(&hex(&Sha256::digest(token)), Some(&key(site_id, scope)), 1));
         }
         directory
@@ -274,7 +278,9 @@ mod tests {
         }
         let domains = |token: &'static str| {
             let directory = &directory;
-            async move { directory.sites(&directory.grant(token).await.unwrap()).into_iter().map(|site| site.domain).collect::<Vec<_>>() }
+            async move {
+                directory.sites(&directory.grant(token).await.unwrap()).into_iter().map(|site| site.domain).collect::<Vec<_>>()
+            }
         };
         assert_eq!(domains("one").await, ["a.example"]);
         assert_eq!(domains("all").await, ["a.example", "b.example"]);

@@ -14,7 +14,9 @@ pub enum ApiError {
     #[error("Missing API key. Please use a valid Plausible API key as a Bearer Token.")]
     NoKey,
     /// Unknown key, unknown site, or a site of someone else.
-    #[error("Invalid API key or site ID. Please make sure you're using a valid API key with access to the site you've requested.")]
+    #[error(
+        "Invalid API key or site ID. Please make sure you're using a valid API key with access to the site you've requested."
+    )]
     WrongKey,
     /// A fault of the request.
     #[error(transparent)]

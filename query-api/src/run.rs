@@ -71,7 +71,7 @@ pub enum RunError {
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunError> {
     config.validate()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|cause| RunError::Listen { listen: config.listen, cause })?;
-    let temp_dir = config.work.join("query-api");
+    let temp_dir = config.work.clone();
     std::fs::create_dir_all(&temp_dir).map_err(|cause| RunError::Work { folder: temp_dir.display().to_string(), cause })?;
     let engine = Engine::open(EngineConfig {
         temp_dir,
@@ -178,7 +178,12 @@ async fn connect_until(config: &Config) -> Context {
 }
 
 /// Tells each partition its head, until `cancel` fires.
-async fn follow_heads(jetstream: Context, region: String, slots: BTreeMap<u32, watch::Sender<HeadSlot>>, cancel: CancellationToken) {
+async fn follow_heads(
+    jetstream: Context,
+    region: String,
+    slots: BTreeMap<u32, watch::Sender<HeadSlot>>,
+    cancel: CancellationToken,
+) {
     let follow = async {
         let mut watch = loop {
             match heads::watch(&jetstream).await {

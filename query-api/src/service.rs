@@ -47,7 +47,8 @@ impl Service {
         let view = self.view(site.partition)?;
         let (now_ms, region, store) = (self.clock.now_ms(), self.region.clone(), self.store.clone());
         let work = move |session: &Session<'_>| {
-            let question = Question { site: &site, site_name: &site_name, view: &view, store: &store, region, now_ms: now_ms as i64 };
+            let question =
+                Question { site: &site, site_name: &site_name, view: &view, store: &store, region, now_ms: now_ms as i64 };
             question.answer(session, query)
         };
         Ok(self.engine.run(work).await??)
@@ -169,7 +170,9 @@ impl Attached {
     fn new(session: &Session<'_>, view: &PartitionView, store: &Store, site_id: u32, range: Range) -> Result<Self, EngineError> {
         let mut files: Vec<(String, PathBuf)> = Vec::new();
         for part in view.parts(site_id, range) {
-            let path = store.local_path(&part.name).map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
+            let path = store
+                .local_path(&part.name)
+                .map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
             files.push((part.name.clone(), path));
         }
         let attached = session.engine.attach(&files)?;

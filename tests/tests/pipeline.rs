@@ -255,11 +255,12 @@ async fn check_times(stats: &Stats, scenario: &Scenario, started: chrono::DateTi
         let found = stats.by(dimension, &["pageviews", "events"], two_days()).await?;
         let (first, last) = (started.format(format).to_string(), chrono::Utc::now().format(format).to_string());
         ensure!(found.keys().all(|bucket| (&first..=&last).contains(&bucket)), "{dimension}: {:?}", found.keys());
-        let sum = found.values().fold([0.0, 0.0], |[views, events], metrics| {
-            [views + metrics.first().unwrap_or(&0.0), events + metrics.get(1).unwrap_or(&0.0)]
-        });
+        let mut sum = vec![0.0, 0.0];
+        for metrics in found.values() {
+            sum.iter_mut().zip(metrics).for_each(|(sum, metric)| *sum += metric);
+        }
         let expected = scenario.total(|_, _| true);
-        ensure!(sum == [expected.pageviews, expected.events], "{dimension}: {found:?}");
+        ensure!(sum == vec![expected.pageviews, expected.events], "{dimension}: {found:?}");
     }
     // `day` is the local day up to now.
     if started.date_naive() == chrono::Utc::now().date_naive() {

@@ -128,9 +128,9 @@ impl Core {
         producer: Vec<u8>,
         backlog_bytes_max: usize,
         pending: Vec<Row>,
-        batches: Vec<Batch>,
+        formed: Vec<Batch>,
     ) -> Self {
-        let last_id = pending.iter().map(|row| row.id).chain(batches.iter().map(|batch| batch.row.id)).max().unwrap_or(0);
+        let last_id = pending.iter().map(|row| row.id).chain(formed.iter().map(|batch| batch.row.id)).max().unwrap_or(0);
         Self {
             batcher,
             producer,
@@ -143,7 +143,7 @@ impl Core {
             committing_batch: false,
             pending: pending.into(),
             forming: false,
-            batches: batches.into(),
+            batches: formed.into(),
         }
     }
 

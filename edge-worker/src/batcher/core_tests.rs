@@ -31,7 +31,9 @@ impl Tables {
                 let later = self.pending.split_off(&(through_id + 1));
                 let formed = std::mem::replace(&mut self.pending, later);
                 let mut bytes = head.clone();
-                formed.values().for_each(|chunk| bytes.extend(&chunk.bytes));
+                for chunk in formed.values() {
+                    bytes.extend(&chunk.bytes);
+                }
                 assert_eq!(*events, formed.values().map(|chunk| chunk.events).sum::<u32>());
                 let chunk = Chunk { bytes, events: *events, oldest_ms: *oldest_ms };
                 assert!(self.batches.insert(*id, (message_id.clone(), chunk)).is_none());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Weir: web analytics from the edge to a dashboard.
 ///
-/// State lies in the folder WEIR_HOME (default: .weir in the current folder). Commands other than `up` and `demo` find the running system
+/// State lies in the folder `WEIR_HOME` (default: .weir in the current folder). Commands other than `up` and `demo` find the running system
 /// through its file run.json. Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, propagate_version = true, disable_help_subcommand = true)]
@@ -129,7 +129,7 @@ pub(crate) struct ImportOptions {
     #[arg(long)]
     pub(crate) site: String,
     /// Format of the lines: `combined` is a web server's access log, whose page views are taken; `ndjson` has the fields of POST /api/event
-    /// plus timestamp (RFC 3339), ip, user_agent and optionally country.
+    /// plus timestamp (RFC 3339), ip, `user_agent` and optionally country.
     #[arg(long, value_enum)]
     pub(crate) format: Format,
     /// Move all times by this many days.
@@ -161,7 +161,9 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<()> {
         Command::Demo(options) => demo::run(&options, output).await,
         Command::Aggregator(options) => service::aggregator(&options).await,
         Command::QueryApi(options) => service::query_api(&options).await,
-        Command::Site(SiteCommand::Add { domain, timezone }) => sites::add(&Session::open().await?, &domain, &timezone, output).await,
+        Command::Site(SiteCommand::Add { domain, timezone }) => {
+            sites::add(&Session::open().await?, &domain, &timezone, output).await
+        }
         Command::Site(SiteCommand::List) => sites::list(&Session::open().await?, output).await,
         Command::Key(KeyCommand::Create { site }) => keys::create(&Session::open().await?, &site).await,
         Command::Key(KeyCommand::List) => keys::list(&Session::open().await?, output).await,
@@ -178,7 +180,11 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<()> {
 
 fn region_name(text: &str) -> Result<String, String> {
     let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if fits && (1..=40).contains(&text.len()) { Ok(text.to_owned()) } else { Err("1 to 40 lower-case letters, digits or hyphens".to_owned()) }
+    if fits && (1..=40).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 40 lower-case letters, digits or hyphens".to_owned())
+    }
 }
 
 fn cidr_list(text: &str) -> Result<String, String> {

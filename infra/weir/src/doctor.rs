@@ -23,7 +23,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Check {
-    check: String,
+    #[serde(rename = "check")]
+    name: String,
     ok: bool,
     /// What was found; if it is not good, what to do.
     message: String,
@@ -35,11 +36,11 @@ struct Findings(Vec<Check>);
 
 impl Findings {
     fn good(&mut self, check: &str, message: impl Into<String>) {
-        self.0.push(Check { check: check.to_owned(), ok: true, message: message.into() });
+        self.0.push(Check { name: check.to_owned(), ok: true, message: message.into() });
     }
 
     fn bad(&mut self, check: &str, message: impl Into<String>) {
-        self.0.push(Check { check: check.to_owned(), ok: false, message: message.into() });
+        self.0.push(Check { name: check.to_owned(), ok: false, message: message.into() });
     }
 
     fn result(&mut self, check: &str, result: Result<String>) {
@@ -64,8 +65,11 @@ pub(crate) async fn run(home: &Home, output: Output) -> Result<()> {
         Err(error) => findings.bad("system", format!("{error:#}: end `weir up`, remove the file, start it again")),
     }
     let bad = findings.0.iter().filter(|check| !check.ok).count();
-    let lines: Vec<String> =
-        findings.0.iter().map(|check| format!("{} {:<14} {}", if check.ok { "ok " } else { "BAD" }, check.check, check.message)).collect();
+    let lines: Vec<String> = findings
+        .0
+        .iter()
+        .map(|check| format!("{} {:<14} {}", if check.ok { "ok " } else { "BAD" }, check.name, check.message))
+        .collect();
     output.result(&serde_json::json!({ "ok": bad == 0, "checks": findings.0 }), &lines.join("\n"))?;
     if bad > 0 {
         bail!("{bad} of {} checks are bad", findings.0.len());
@@ -88,7 +92,10 @@ fn installation(findings: &mut Findings) {
         });
         findings.result(tool, version);
     }
-    for (check, file, command) in [("edge worker", "target/edge/index_bg.wasm", "make build"), ("country table", ".tools/geo/country-ipv4.csv", "make setup")] {
+    for (check, file, command) in [
+        ("edge worker", "target/edge/index_bg.wasm", "make build"),
+        ("country table", ".tools/geo/country-ipv4.csv", "make setup"),
+    ] {
         findings.result(check, installation.file(file, command).map(|path| path.display().to_string()));
     }
 }
@@ -98,14 +105,17 @@ fn folder(home: &Home, findings: &mut Findings) {
     let Ok(metadata) = std::fs::metadata(root) else {
         return findings.good("home", format!("{} does not exist yet: `weir up` makes it", root.display()));
     };
-    if metadata.permissions().mode() & 0o077 == 0 {
+    if metadata.permissions().mode().trailing_zeros() >= 6 {
         findings.good("home", root.display().to_string());
     } else {
         findings.bad("home", format!("others can look into {}: run `chmod 700` on it", root.display()));
     }
     match provision::free_bytes(root) {
         Ok(free) if free < FREE_BYTES_MIN => {
-            findings.bad("disk", format!("only {} MB are free for {}: make room, or events will be refused", free / 1_000_000, root.display()));
+            findings.bad(
+                "disk",
+                format!("only {} MB are free for {}: make room, or events will be refused", free / 1_000_000, root.display()),
+            );
         }
         Ok(free) => findings.good("disk", format!("{} MB free", free / 1_000_000)),
         Err(error) => findings.bad("disk", format!("{error:#}")),
@@ -121,7 +131,9 @@ fn default_ports(findings: &mut Findings) {
 
 async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
     processes(home, run, findings);
-    for (check, url) in [("edge", format!("{}/health", run.collector_url)), ("query API", format!("{}/api/health", run.query_url))] {
+    for (check, url) in
+        [("edge", format!("{}/health", run.collector_url)), ("query API", format!("{}/api/health", run.query_url))]
+    {
         findings.result(check, health(&url).await);
     }
     let asked = tokio::time::timeout(ANSWER_WITHIN, async {
@@ -174,9 +186,18 @@ async fn health(url: &str) -> Result<String> {
 fn partition(one: &PartitionStatus, findings: &mut Findings) {
     let name = format!("{}.{}", one.region, one.partition);
     if one.sealed_seq > one.last_seq {
-        findings.bad(&name, format!("files reach to {}, the stream only to {}: it was recreated or rewound, restore it", one.sealed_seq, one.last_seq));
+        findings.bad(
+            &name,
+            format!(
+                "files reach to {}, the stream only to {}: it was recreated or rewound, restore it",
+                one.sealed_seq, one.last_seq
+            ),
+        );
     } else if one.first_seq > one.sealed_seq + 1 {
-        findings.bad(&name, format!("the stream begins at {}, files end at {}: messages between are gone", one.first_seq, one.sealed_seq));
+        findings.bad(
+            &name,
+            format!("the stream begins at {}, files end at {}: messages between are gone", one.first_seq, one.sealed_seq),
+        );
     } else if one.lag > LAG_MAX {
         findings.bad(&name, format!("{} messages are not in files yet: look into the aggregator's log", one.lag));
     } else {

@@ -29,7 +29,7 @@ struct Answer {
 
 /// What became of a partition.
 #[derive(Debug, Serialize)]
-struct Sealed {
+struct Outcome {
     region: String,
     partition: u32,
     through_seq: u64,
@@ -43,8 +43,10 @@ pub(crate) async fn run(session: &Session, timeout: Duration, output: Output) ->
     wait_for_edge(session, asked_ms, deadline).await?;
     let partitions: Vec<u32> = (0..session.run.partitions).collect();
     let sealed = futures::future::try_join_all(partitions.iter().map(|partition| seal(session, *partition, deadline))).await?;
-    let lines: Vec<String> =
-        sealed.iter().map(|one| format!("partition {}.{}: sealed through {}", one.region, one.partition, one.sealed_seq)).collect();
+    let lines: Vec<String> = sealed
+        .iter()
+        .map(|one| format!("partition {}.{}: sealed through {}", one.region, one.partition, one.sealed_seq))
+        .collect();
     output.result(&serde_json::json!({ "partitions": sealed }), &lines.join("\n"))
 }
 
@@ -75,7 +77,7 @@ async fn backlog(client: &reqwest::Client, url: &str, token: &str) -> Result<Bac
     answer.json().await.context("its answer is not what it should be")
 }
 
-async fn seal(session: &Session, partition: u32, deadline: Instant) -> Result<Sealed> {
+async fn seal(session: &Session, partition: u32, deadline: Instant) -> Result<Outcome> {
     let region = &session.run.region;
     let through_seq = stream::state(&session.jetstream, region, partition).await?.last_seq;
     let subject = flush_subject(region, partition);
@@ -84,17 +86,21 @@ async fn seal(session: &Session, partition: u32, deadline: Instant) -> Result<Se
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            bail!("partition {region}.{partition} was not sealed through {through_seq} in time ({said}): look at `weir status` and the aggregator's log");
+            bail!(
+                "partition {region}.{partition} was not sealed through {through_seq} in time ({said}): look at `weir status` and the aggregator's log"
+            );
         }
         let request = async_nats::Request::new().payload(payload.clone().into()).timeout(Some(left));
         match session.client.send_request(subject.clone(), request).await {
-            Ok(message) => match serde_json::from_slice(&message.payload).context("the aggregator's answer is not what it should be")? {
-                Answer { sealed_seq: Some(sealed_seq), .. } if sealed_seq >= through_seq => {
-                    return Ok(Sealed { region: region.clone(), partition, through_seq, sealed_seq });
+            Ok(message) => {
+                match serde_json::from_slice(&message.payload).context("the aggregator's answer is not what it should be")? {
+                    Answer { sealed_seq: Some(sealed_seq), .. } if sealed_seq >= through_seq => {
+                        return Ok(Outcome { region: region.clone(), partition, through_seq, sealed_seq });
+                    }
+                    Answer { error: Some(error), .. } => said = error,
+                    Answer { sealed_seq, .. } => said = format!("sealed only through {}", sealed_seq.unwrap_or_default()),
                 }
-                Answer { error: Some(error), .. } => said = error,
-                Answer { sealed_seq, .. } => said = format!("sealed only through {}", sealed_seq.unwrap_or_default()),
-            },
+            }
             // The aggregator is being started again.
             Err(error) if error.kind() == RequestErrorKind::NoResponders => "no aggregator listens".clone_into(&mut said),
             Err(error) => said = error.to_string(),

@@ -93,7 +93,10 @@ impl Home {
     /// Reads `run.json` of a system that should be running.
     pub(crate) fn running(&self) -> Result<RunFile> {
         self.run_file()?.with_context(|| {
-            format!("no Weir is running on {}: start one with `weir up`, or set WEIR_HOME to the home of the one you mean", self.root.display())
+            format!(
+                "no Weir is running on {}: start one with `weir up`, or set WEIR_HOME to the home of the one you mean",
+                self.root.display()
+            )
         })
     }
 

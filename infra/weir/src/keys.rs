@@ -66,7 +66,9 @@ pub(crate) async fn list(session: &Session, output: Output) -> Result<()> {
     let records: Vec<KeyRecord> = stored(session).await?.into_iter().map(|(_, record)| record).collect();
     let lines: Vec<String> = records
         .iter()
-        .map(|record| format!("{:<14} {:<12} {}", record.id, record.scope, if record.site_id == 0 { "every site" } else { &record.domain }))
+        .map(|record| {
+            format!("{:<14} {:<12} {}", record.id, record.scope, if record.site_id == 0 { "every site" } else { &record.domain })
+        })
         .collect();
     let text = if lines.is_empty() { "no keys yet".to_owned() } else { lines.join("\n") };
     output.result(&records, &text)
@@ -92,7 +94,8 @@ pub(crate) async fn revoke(session: &Session, name: &str, output: Output) -> Res
 async fn stored(session: &Session) -> Result<Vec<(String, KeyRecord)>> {
     let mut records = Vec::new();
     for entry in session.list(KEYS_BUCKET, ">").await? {
-        let record: KeyRecord = serde_json::from_slice(&entry.value.unwrap_or_default()).context("the record of a key is damaged")?;
+        let record: KeyRecord =
+            serde_json::from_slice(&entry.value.unwrap_or_default()).context("the record of a key is damaged")?;
         records.push((entry.key, record));
     }
     records.sort_by_key(|(_, record)| record.created_ms);

@@ -215,11 +215,19 @@ mod tests {
         for subject in ["events.local.0", "events.local.1", "$KV.WEIR_SALTS.2026-11-21", "$JS.API.DIRECT.GET.KV_WEIR_SITES"] {
             assert!(may_publish(Role::Edge, subject), "{subject}");
         }
-        for subject in ["$JS.API.CONSUMER.CREATE.EVENTS_local_1.weir-1.events.local.1", "$KV.WEIR_HEADS.local.0", "$KV.WEIR_STATUS.aggregator.local.0"] {
+        for subject in [
+            "$JS.API.CONSUMER.CREATE.EVENTS_local_1.weir-1.events.local.1",
+            "$KV.WEIR_HEADS.local.0",
+            "$KV.WEIR_STATUS.aggregator.local.0",
+        ] {
             assert!(may_publish(Role::Aggregator, subject), "{subject}");
         }
         assert!(may_subscribe(Role::Aggregator, "weir.flush.local.0"));
-        for subject in ["$JS.API.CONSUMER.MSG.NEXT.EVENTS_local_0.c", "$JS.API.STREAM.MSG.GET.KV_WEIR_KEYS", "$JS.API.STREAM.INFO.KV_WEIR_HEADS"] {
+        for subject in [
+            "$JS.API.CONSUMER.MSG.NEXT.EVENTS_local_0.c",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_KEYS",
+            "$JS.API.STREAM.INFO.KV_WEIR_HEADS",
+        ] {
             assert!(may_publish(Role::Query, subject), "{subject}");
         }
         assert!(may_publish(Role::Admin, "$JS.API.STREAM.CREATE.EVENTS_local_0"));
@@ -242,7 +250,12 @@ mod tests {
         ] {
             assert!(!may_publish(Role::Edge, subject), "{subject}");
         }
-        for subject in ["events.local.0", "$JS.API.STREAM.DELETE.EVENTS_local_0", "$KV.WEIR_SITES.next_id", "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS"] {
+        for subject in [
+            "events.local.0",
+            "$JS.API.STREAM.DELETE.EVENTS_local_0",
+            "$KV.WEIR_SITES.next_id",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS",
+        ] {
             assert!(!may_publish(Role::Aggregator, subject), "{subject}");
             assert!(!may_publish(Role::Query, subject), "{subject}");
         }
@@ -258,7 +271,13 @@ mod tests {
     #[test]
     fn the_file_names_all_that_matters() {
         let secrets = secrets();
-        let server = NatsServer { port: 4333, store: Path::new("/with \"quotes\"/store"), region: "local", partitions: 1, secrets: &secrets };
+        let server = NatsServer {
+            port: 4333,
+            store: Path::new("/with \"quotes\"/store"),
+            region: "local",
+            partitions: 1,
+            secrets: &secrets,
+        };
         let text = render(&server);
         for expected in [
             "listen: \"127.0.0.1:4333\"",

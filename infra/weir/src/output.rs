@@ -59,5 +59,8 @@ pub(crate) fn line(text: &str) -> Result<()> {
 
 /// The reader of our output went away (`weir tail | head`): that is no failure.
 fn broken_pipe(error: &Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -57,7 +57,8 @@ impl Held {
 /// Takes the wanted port (0 = any free one).
 pub(crate) fn choose(wanted: u16, purpose: Purpose, if_taken: IfTaken) -> Result<Held> {
     if wanted == 0 {
-        return free(random_start()?).ok_or_else(|| anyhow!("no port between {} and {} is free for {}", FREE.start, FREE.end, purpose.name));
+        return free(random_start()?)
+            .ok_or_else(|| anyhow!("no port between {} and {} is free for {}", FREE.start, FREE.end, purpose.name));
     }
     if let Some(held) = Held::take(wanted) {
         return Ok(held);

@@ -14,9 +14,9 @@ const STREAM_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// Share of the free disk space that all new streams together may take.
 const DISK_SHARE_PERCENT: u64 = 60;
 /// Time in which JetStream drops a message whose id it has already stored.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// Salts are deleted this long after they were made.
-const SALT_AGE_MAX: Duration = Duration::from_secs(48 * 3600);
+const SALT_AGE_MAX: Duration = Duration::from_hours(48);
 /// Most bytes of a control bucket.
 const BUCKET_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 
@@ -42,7 +42,9 @@ async fn refuse_fewer_partitions(jetstream: &Context, region: &str, partitions: 
     let names: Vec<String> = jetstream.stream_names().try_collect().await.context("cannot list the streams")?;
     let there = names.iter().filter_map(|name| name.strip_prefix(prefix)?.parse::<u32>().ok()).max().map_or(0, |last| last + 1);
     if there > partitions {
-        bail!("this home has {there} partitions, {partitions} were asked for: the number cannot become smaller, set WEIR_PARTITIONS={there}");
+        bail!(
+            "this home has {there} partitions, {partitions} were asked for: the number cannot become smaller, set WEIR_PARTITIONS={there}"
+        );
     }
     Ok(())
 }
@@ -80,7 +82,9 @@ async fn ensure_bucket(jetstream: &Context, bucket: &str) -> Result<()> {
     };
     match jetstream.create_key_value(config).await {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == CreateKeyValueErrorKind::TimedOut => bail!("making the bucket {bucket} timed out: look into the log of nats-server"),
+        Err(error) if error.kind() == CreateKeyValueErrorKind::TimedOut => {
+            bail!("making the bucket {bucket} timed out: look into the log of nats-server")
+        }
         Err(error) => Err(error).with_context(|| format!("cannot make the bucket {bucket}")),
     }
 }
@@ -92,7 +96,8 @@ fn stream_bytes_max(free_bytes: u64, partitions: u32) -> u64 {
 
 /// Free space of the disk that holds a folder, for this user.
 pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
-    let stat = nix::sys::statvfs::statvfs(folder).with_context(|| format!("cannot ask for the free space of {}", folder.display()))?;
+    let stat =
+        nix::sys::statvfs::statvfs(folder).with_context(|| format!("cannot ask for the free space of {}", folder.display()))?;
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the width of these numbers differs by platform")]
     let bytes = u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size() as u64);
     Ok(bytes)

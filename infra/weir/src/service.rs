@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use weir_reader::NatsConfig;
 
-/// Where NATS is and what part of the system this is. What is not given is taken from run.json and secrets.json in WEIR_HOME.
+/// Where NATS is and what part of the system this is. What is not given is taken from run.json and secrets.json in `WEIR_HOME`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CommonOptions {
-    /// Address of NATS, like nats://host:4222; several separated by commas.
+    /// Address of NATS, like `nats://host:4222`; several separated by commas.
     #[arg(long, env = "WEIR_NATS_URL")]
     nats_url: Option<String>,
     /// NATS user; default: the name of the role.
@@ -88,7 +88,8 @@ struct Surroundings {
 pub(crate) async fn aggregator(options: &AggregatorOptions) -> Result<()> {
     start_log();
     let here = surroundings(&options.common, Role::Aggregator)?;
-    let owned = if options.owned_partitions.is_empty() { (0..here.partitions).collect() } else { options.owned_partitions.clone() };
+    let owned =
+        if options.owned_partitions.is_empty() { (0..here.partitions).collect() } else { options.owned_partitions.clone() };
     let mut config = weir_aggregator::Config::new(here.nats, &here.region, owned, here.home.root());
     set(&mut config.flush_after_ms, options.flush_after_ms);
     set(&mut config.flush_rows_max, options.flush_rows_max);
@@ -133,13 +134,23 @@ fn surroundings(options: &CommonOptions, role: Role) -> Result<Surroundings> {
         None => match &options.nats_password_file {
             Some(file) => {
                 let password = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-                NatsConfig { url, user: role.user().to_owned(), password: password.trim_end().to_owned(), inbox_prefix: role.inbox_prefix() }
+                NatsConfig {
+                    url,
+                    user: role.user().to_owned(),
+                    password: password.trim_end().to_owned(),
+                    inbox_prefix: role.inbox_prefix(),
+                }
             }
-            None => nats_config(role, &url, &Secrets::load(&home).context("the NATS password is not known: set WEIR_NATS_PASSWORD_FILE")?),
+            None => nats_config(
+                role,
+                &url,
+                &Secrets::load(&home).context("the NATS password is not known: set WEIR_NATS_PASSWORD_FILE")?,
+            ),
         },
     };
     set(&mut nats.user, options.nats_user.clone());
-    let region = options.region.clone().or_else(|| run.as_ref().map(|run| run.region.clone())).unwrap_or_else(|| "local".to_owned());
+    let region =
+        options.region.clone().or_else(|| run.as_ref().map(|run| run.region.clone())).unwrap_or_else(|| "local".to_owned());
     let partitions = options.partitions.or_else(|| run.as_ref().map(|run| run.partitions)).unwrap_or(2);
     if !(1..=256).contains(&partitions) {
         bail!("WEIR_PARTITIONS is {partitions}, it must be 1 to 256");
@@ -151,7 +162,8 @@ fn surroundings(options: &CommonOptions, role: Role) -> Result<Surroundings> {
 fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
-    let started = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let started =
+        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init();
     if let Err(error) = started {
         tracing::debug!(%error, "a log is there already");
     }

@@ -63,7 +63,9 @@ impl Session {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), all).await.with_context(|| format!("the bucket {bucket} could not be read within 30 s"))?;
+        tokio::time::timeout(Duration::from_secs(30), all)
+            .await
+            .with_context(|| format!("the bucket {bucket} could not be read within 30 s"))?;
         Ok(entries)
     }
 }

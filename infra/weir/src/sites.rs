@@ -27,8 +27,10 @@ pub(crate) async fn list(session: &Session, output: Output) -> Result<()> {
         sites.push(parse(&entry.key, &entry.value.unwrap_or_default())?);
     }
     sites.sort_by(|a: &Site, b: &Site| a.domain.cmp(&b.domain));
-    let lines: Vec<String> =
-        sites.iter().map(|site| format!("{:<6} {:<40} {:<24} partition {}", site.id, site.domain, site.timezone, site.partition)).collect();
+    let lines: Vec<String> = sites
+        .iter()
+        .map(|site| format!("{:<6} {:<40} {:<24} partition {}", site.id, site.domain, site.timezone, site.partition))
+        .collect();
     let text = if lines.is_empty() { "no sites yet: add one with `weir site add DOMAIN`".to_owned() } else { lines.join("\n") };
     output.result(&sites, &text)
 }
@@ -76,7 +78,8 @@ async fn take_id(session: &Session, bucket: &Store) -> Result<u32> {
             }
         };
         let value = entry.value.unwrap_or_default();
-        let id: u32 = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok()).context("the counter of sites is damaged")?;
+        let id: u32 =
+            std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok()).context("the counter of sites is damaged")?;
         let next = id.checked_add(1).context("all site numbers are used up")?;
         match bucket.update(NEXT_ID, next.to_string().into(), entry.revision).await {
             Ok(_) => return Ok(id),
@@ -140,7 +143,19 @@ mod tests {
         ] {
             assert_eq!(check_domain(input).unwrap(), expected);
         }
-        for input in ["", "https://shop.example", "shop..example", ".example", "shop.example.", "a b", "shop.example/", "a>b", "*", "-a.example", "shop.example/.."] {
+        for input in [
+            "",
+            "https://shop.example",
+            "shop..example",
+            ".example",
+            "shop.example.",
+            "a b",
+            "shop.example/",
+            "a>b",
+            "*",
+            "-a.example",
+            "shop.example/..",
+        ] {
             assert!(check_domain(input).is_err(), "{input}");
         }
     }

@@ -82,7 +82,11 @@ pub(crate) async fn collect(session: &Session) -> Result<Vec<PartitionStatus>> {
         let said = session.get(STATUS_BUCKET, &format!("aggregator.{region}.{partition}")).await?;
         let said: Value = said.and_then(|entry| serde_json::from_slice(&entry.value?).ok()).unwrap_or_default();
         let parts = match &head {
-            Some(head) => manifests::load(&store, head).await.with_context(|| format!("the manifest of partition {region}.{partition}"))?.parts.len(),
+            Some(head) => manifests::load(&store, head)
+                .await
+                .with_context(|| format!("the manifest of partition {region}.{partition}"))?
+                .parts
+                .len(),
             None => 0,
         };
         let sealed_seq = head.as_ref().map_or(0, |head| head.sealed_seq);

@@ -15,9 +15,14 @@ const WAITING_MAX: usize = 4;
 
 /// Prints events until Ctrl-C, or to the present end of the stream.
 pub(crate) async fn run(session: &Session, options: &TailOptions) -> Result<()> {
-    let partitions: Vec<u32> = (0..session.run.partitions).filter(|partition| options.partition.is_none_or(|only| only == *partition)).collect();
+    let partitions: Vec<u32> =
+        (0..session.run.partitions).filter(|partition| options.partition.is_none_or(|only| only == *partition)).collect();
     if partitions.is_empty() {
-        bail!("there is no partition {}: this system has 0 to {}", options.partition.unwrap_or_default(), session.run.partitions.saturating_sub(1));
+        bail!(
+            "there is no partition {}: this system has 0 to {}",
+            options.partition.unwrap_or_default(),
+            session.run.partitions.saturating_sub(1)
+        );
     }
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
     for partition in partitions {
@@ -134,7 +139,13 @@ mod tests {
     #[test]
     fn every_event_is_a_line_with_its_position() {
         let event = Event { id_high: 1, id_low: 2, name: "pageview".into(), pathname: "/\n".into(), ..Event::default() };
-        let batch = EventBatch { producer: vec![0xab], number: 7, batcher: "local/0/0".into(), events: vec![event.clone(), event], ..EventBatch::default() };
+        let batch = EventBatch {
+            producer: vec![0xab],
+            number: 7,
+            batcher: "local/0/0".into(),
+            events: vec![event.clone(), event],
+            ..EventBatch::default()
+        };
         let delivered = Delivered { seq: 5, stream_ms: 9, message_id: String::new(), schema: 1, payload: Vec::new().into() };
         let text = lines("local", 0, &delivered, &batch);
         let parsed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

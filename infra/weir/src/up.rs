@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time in which everything must serve.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// Time in which the children of a killed supervisor must be gone.
 const LEFTOVERS_GONE_WITHIN: Duration = Duration::from_secs(10);
 /// Pause between looks at something that is to become ready.
@@ -156,7 +156,8 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
 
 /// All three are held until all are chosen, so that they differ.
 fn choose_ports(options: &UpOptions, if_taken: IfTaken, output: Output) -> Result<Ports> {
-    let wanted = [(options.nats_port, ports::NATS), (options.query_port, ports::QUERY), (options.collector_port, ports::COLLECTOR)];
+    let wanted =
+        [(options.nats_port, ports::NATS), (options.query_port, ports::QUERY), (options.collector_port, ports::COLLECTOR)];
     let mut held = Vec::new();
     for (port, purpose) in wanted {
         let chosen = ports::choose(port, purpose, if_taken)?;
@@ -251,7 +252,8 @@ impl Prepared {
                 ("WEIR_PARTITIONS", self.run.partitions.to_string().into()),
                 ("WEIR_QUERY_PORT", self.ports.query.to_string().into()),
             ];
-            let program = Program { name, file: file.clone(), arguments: vec![name.into()], environment, log: self.home.log(name) };
+            let program =
+                Program { name, file: file.clone(), arguments: vec![name.into()], environment, log: self.home.log(name) };
             self.supervisor.start(program);
         }
         Ok(())
@@ -282,9 +284,10 @@ impl Prepared {
 
     async fn serving(&self, deadline: Instant) -> Result<()> {
         let client = http_client()?;
-        for (name, url) in
-            [("query-api", format!("{}/api/health", self.run.query_url)), ("workerd", format!("{}/health", self.run.collector_url))]
-        {
+        for (name, url) in [
+            ("query-api", format!("{}/api/health", self.run.query_url)),
+            ("workerd", format!("{}/health", self.run.collector_url)),
+        ] {
             loop {
                 self.supervisor.check()?;
                 let said = match client.get(&url).send().await {
@@ -305,7 +308,7 @@ impl Prepared {
 
 /// Keeps the logs from growing for ever.
 async fn cut_logs(home: Home, ended: CancellationToken) {
-    while ended.run_until_cancelled(tokio::time::sleep(Duration::from_secs(60))).await.is_some() {
+    while ended.run_until_cancelled(tokio::time::sleep(Duration::from_mins(1))).await.is_some() {
         for child in ["nats", "workerd", "aggregator", "query-api"] {
             if let Err(error) = crate::supervisor::cut_log(&home.log(child)) {
                 tracing::warn!(child, error = format!("{error:#}"), "a log could not be cut");
@@ -316,8 +319,10 @@ async fn cut_logs(home: Home, ended: CancellationToken) {
 
 /// The supervisor's own warnings, for people, on standard error.
 pub(crate) fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let started = tracing_subscriber::fmt().compact().with_target(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let started =
+        tracing_subscriber::fmt().compact().with_target(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
     if let Err(error) = started {
         tracing::debug!(%error, "a log is there already");
     }

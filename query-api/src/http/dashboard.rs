@@ -36,7 +36,8 @@ pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Respo
 }
 
 fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
+    let tag =
+        format!("\"{}\"", file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
     let caching = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let constant = HeaderValue::from_static;
     let fixed: [(HeaderName, HeaderValue); 2] =

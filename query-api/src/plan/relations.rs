@@ -79,7 +79,8 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
     }
     if uses_rows {
         let visits = if needs.edges { " JOIN visits USING (visit_id)" } else { "" };
-        let edges = if needs.edges { ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname" } else { "" };
+        let edges =
+            if needs.edges { ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname" } else { "" };
         let rest = predicate::all(rest.iter().copied(), Subject::Row, parameters);
         let _infallible = write!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {rest}),\n");
     }
@@ -138,7 +139,8 @@ fn fragments(scope: &Scope<'_>, sources: &[Source]) -> String {
             }
             Source::Tail { .. } => {
                 let live = live_rows(source, site_id);
-                tails.push(format!("SELECT * {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"));
+                tails
+                    .push(format!("SELECT * {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"));
             }
         }
     }
@@ -151,8 +153,20 @@ fn fragments(scope: &Scope<'_>, sources: &[Source]) -> String {
 
 /// The columns of visits: those a query looks at, placeholders for the others.
 fn visit_columns(query: &Query) -> String {
-    let mut needed = BTreeSet::from(["site_id", "visit_id", "visitor_id", "first_ms", "last_ms", "pageviews", "interactive_events"]);
-    let edges = ["entry_ms", "entry_seq", "entry_idx", "entry_hostname", "entry_page", "exit_ms", "exit_seq", "exit_idx", "exit_hostname", "exit_page"];
+    let mut needed =
+        BTreeSet::from(["site_id", "visit_id", "visitor_id", "first_ms", "last_ms", "pageviews", "interactive_events"]);
+    let edges = [
+        "entry_ms",
+        "entry_seq",
+        "entry_idx",
+        "entry_hostname",
+        "entry_page",
+        "exit_ms",
+        "exit_seq",
+        "exit_idx",
+        "exit_hostname",
+        "exit_page",
+    ];
     each_dimension(query, |dimension| match dimension {
         Dimension::Visit(field) => {
             needed.insert(field.column());

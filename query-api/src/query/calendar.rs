@@ -147,7 +147,11 @@ fn ordinal(unit: TimeUnit, local_ms: i64) -> i64 {
 
 /// The date so many days later or earlier; the date itself where the calendar ends.
 pub fn add_days(date: NaiveDate, days: i64) -> NaiveDate {
-    let shifted = if days < 0 { date.checked_sub_days(Days::new(days.unsigned_abs())) } else { date.checked_add_days(Days::new(days.unsigned_abs())) };
+    let shifted = if days < 0 {
+        date.checked_sub_days(Days::new(days.unsigned_abs()))
+    } else {
+        date.checked_add_days(Days::new(days.unsigned_abs()))
+    };
     shifted.unwrap_or(date)
 }
 
@@ -198,7 +202,8 @@ mod tests {
         let hours = |zone: Tz, day: &str| {
             let (start, end) = (day_start_ms(zone, date(day)), day_start_ms(zone, add_days(date(day), 1)));
             let calendar = Calendar::new(zone, start, end);
-            let labels: Vec<_> = calendar.ordinals(TimeUnit::Hour, 100).iter().map(|o| calendar.label(TimeUnit::Hour, *o)).collect();
+            let labels: Vec<_> =
+                calendar.ordinals(TimeUnit::Hour, 100).iter().map(|o| calendar.label(TimeUnit::Hour, *o)).collect();
             ((end - start) / HOUR_MS, labels)
         };
         let (length, labels) = hours(Europe::Berlin, "2026-03-29");

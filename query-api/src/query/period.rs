@@ -51,7 +51,9 @@ impl DateRange {
         match value {
             Value::String(name) => Self::parse_name(name),
             Value::Array(items) => match items.as_slice() {
-                [Value::String(from), Value::String(to)] => Self::parse_dates(from, to).or_else(|| Self::parse_instants(from, to)),
+                [Value::String(from), Value::String(to)] => {
+                    Self::parse_dates(from, to).or_else(|| Self::parse_instants(from, to))
+                }
                 _ => None,
             },
             _ => None,
@@ -78,14 +80,17 @@ impl DateRange {
     }
 
     fn parse_dates(from: &str, to: &str) -> Option<Self> {
-        let date = |text: &str| (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|d| YEARS.contains(&d.year()));
+        let date = |text: &str| {
+            (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|d| YEARS.contains(&d.year()))
+        };
         let (from, to) = (date(from)?, date(to)?);
         let days = to.signed_duration_since(from).num_days();
         (0..i64::from(DAYS_MAX)).contains(&days).then_some(Self::Dates(from, to))
     }
 
     fn parse_instants(from: &str, to: &str) -> Option<Self> {
-        let instant = |text: &str| DateTime::<FixedOffset>::parse_from_rfc3339(text).ok().filter(|i| YEARS.contains(&i.to_utc().year()));
+        let instant =
+            |text: &str| DateTime::<FixedOffset>::parse_from_rfc3339(text).ok().filter(|i| YEARS.contains(&i.to_utc().year()));
         let (from, to) = (instant(from)?.timestamp(), instant(to)?.timestamp());
         (0..=i64::from(DAYS_MAX) * 86_400).contains(&(to - from)).then_some(Self::Seconds(from, to))
     }
@@ -164,7 +169,9 @@ mod tests {
     #[test]
     fn names_mean_what_the_contract_says() {
         let now = "2026-11-21T10:20:30.456Z";
-        let check = |name: &str, zone: Tz, from: &str, to: &str| assert_eq!(resolve(&json!(name), zone, now), [from, to], "{name} {zone}");
+        let check = |name: &str, zone: Tz, from: &str, to: &str| {
+            assert_eq!(resolve(&json!(name), zone, now), [from, to], "{name} {zone}")
+        };
         check("day", UTC, "2026-11-21T00:00:00+00:00", "2026-11-21T10:20:30+00:00");
         check("day", Pacific::Auckland, "2026-11-21T00:00:00+13:00", "2026-11-21T23:20:30+13:00");
         check("day", Asia::Kolkata, "2026-11-21T00:00:00+05:30", "2026-11-21T15:50:30+05:30");

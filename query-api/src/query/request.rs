@@ -80,7 +80,8 @@ impl<'a> Reader<'a> {
         for key in self.object.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             self.errors.push(format!("#/{}: {NOT_ALLOWED}", pointer(key)));
         }
-        let missing: Vec<&str> = ["site_id", "metrics", "date_range"].into_iter().filter(|key| !self.object.contains_key(*key)).collect();
+        let missing: Vec<&str> =
+            ["site_id", "metrics", "date_range"].into_iter().filter(|key| !self.object.contains_key(*key)).collect();
         match missing.as_slice() {
             [] => {}
             [one] => self.errors.push(format!("#: Required property {one} was not present.")),

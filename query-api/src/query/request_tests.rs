@@ -69,7 +69,8 @@ fn faults_of_form() {
 
 #[test]
 fn faults_of_filters() {
-    let invalid = |filter: Value, quoted: &str| refused(json!({"filters": [filter]}), &format!("#/filters/0: Invalid filter {quoted}"));
+    let invalid =
+        |filter: Value, quoted: &str| refused(json!({"filters": [filter]}), &format!("#/filters/0: Invalid filter {quoted}"));
     invalid(json!("is"), r#""is""#);
     invalid(json!([]), "[]");
     invalid(json!(["is", "event:page"]), r#"["is", "event:page"]"#);
@@ -91,7 +92,10 @@ fn faults_of_filters() {
         json!({"filters": [["or", [["is", "event:goal", ["a"]]]]]}),
         "Invalid filters. Dimension `event:goal` can only be filtered at the top level.",
     );
-    refused(json!({"filters": [["is", "event:goal", ["Signup"]]]}), "Invalid filters. The goal `Signup` is not configured for this site.");
+    refused(
+        json!({"filters": [["is", "event:goal", ["Signup"]]]}),
+        "Invalid filters. The goal `Signup` is not configured for this site.",
+    );
     refused(
         json!({"filters": [["is", "visit:country", ["Estonia"]]]}),
         "Invalid visit:country filter, visit:country needs to be a valid 2-letter country code.",
@@ -186,7 +190,12 @@ fn filters_become_a_tree() {
         ["not", ["or", [["is_not", "event:props:plan", ["pro"]], ["contains", "visit:source", ["oo"]]]]],
     ]}));
     let leaf = |operator, dimension, clauses: &[&str], case_sensitive| {
-        Filter::Leaf(filter::Leaf { operator, dimension, clauses: clauses.iter().map(ToString::to_string).collect(), case_sensitive })
+        Filter::Leaf(filter::Leaf {
+            operator,
+            dimension,
+            clauses: clauses.iter().map(ToString::to_string).collect(),
+            case_sensitive,
+        })
     };
     use crate::query::Operator::{Contains, ContainsNot, Is, IsNot};
     assert_eq!(

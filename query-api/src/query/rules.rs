@@ -43,7 +43,8 @@ fn check_kinds(query: &Query) -> Result<(), Refusal> {
     };
     let of_visits = metrics(Metric::is_of_visits);
     let by_event = named(Dimension::is_of_events);
-    let by_entry_page = by_event.contains(&"event:page") && by_event.iter().all(|name| matches!(*name, "event:page" | "event:hostname"));
+    let by_entry_page =
+        by_event.contains(&"event:page") && by_event.iter().all(|name| matches!(*name, "event:page" | "event:hostname"));
     if !of_visits.is_empty() && !by_event.is_empty() && !by_entry_page {
         return Err(Refusal::VisitMetricsByEvent { metrics: backquoted(&of_visits), dimensions: backquoted(&by_event) });
     }

@@ -75,7 +75,9 @@ enum End {
 impl From<ReaderError> for End {
     fn from(error: ReaderError) -> Self {
         match error {
-            ReaderError::Gap { .. } | ReaderError::Rewound { .. } | ReaderError::Recreated { .. } => Self::Stop(error.to_string()),
+            ReaderError::Gap { .. } | ReaderError::Rewound { .. } | ReaderError::Recreated { .. } => {
+                Self::Stop(error.to_string())
+            }
             error => Self::Again(error.to_string()),
         }
     }
@@ -132,8 +134,15 @@ impl Follower {
         let stream = PartitionStream::open(&self.jetstream, &self.region, self.partition, sealed_seq + 1).await?;
         self.check_identity(manifest.as_deref(), &stream).await?;
         let live = Live::new(Arc::clone(&self.engine), Arc::clone(&self.rules), state, sealed_seq);
-        tracing::info!(region = self.region, partition = self.partition, stream.sequence = sealed_seq, "the live end is followed");
-        Session { follower: self, manifest, live: Some(live), stream, stream_reach: (0, 0), end_ms: 0, is_ready: false }.run().await
+        tracing::info!(
+            region = self.region,
+            partition = self.partition,
+            stream.sequence = sealed_seq,
+            "the live end is followed"
+        );
+        Session { follower: self, manifest, live: Some(live), stream, stream_reach: (0, 0), end_ms: 0, is_ready: false }
+            .run()
+            .await
     }
 
     /// The newest head, once it is known. `None` when nobody tells any more.
@@ -150,7 +159,12 @@ impl Follower {
         let Some(entry) = head else { return Ok(None) };
         let manifest = manifests::load(&self.store, &entry.head).await.map_err(|error| End::Again(error.to_string()))?;
         if let Some(unknown) = manifest.parts.iter().find(|part| part.format != part::FORMAT_VERSION) {
-            return Err(End::Stop(format!("part {} has format {}, this program reads {}", unknown.name, unknown.format, part::FORMAT_VERSION)));
+            return Err(End::Stop(format!(
+                "part {} has format {}, this program reads {}",
+                unknown.name,
+                unknown.format,
+                part::FORMAT_VERSION
+            )));
         }
         Ok(Some(Arc::new(manifest)))
     }
@@ -173,7 +187,12 @@ impl Follower {
         let Some(manifest) = manifest else { return Ok(()) };
         let sealed = &manifest.stream;
         if stream.created() != sealed.created {
-            return Err(End::Stop(format!("stream {} was created {}, the sealed one {}", sealed.name, stream.created(), sealed.created)));
+            return Err(End::Stop(format!(
+                "stream {} was created {}, the sealed one {}",
+                sealed.name,
+                stream.created(),
+                sealed.created
+            )));
         }
         if manifest.sealed_seq == 0 {
             return Ok(());
@@ -298,7 +317,9 @@ impl Session<'_> {
     async fn ask_reach(&mut self) {
         let asked_ms = self.follower.clock.now_ms();
         // While the server is away the watermark stands.
-        let Ok(state) = stream::state(&self.follower.jetstream, &self.follower.region, self.follower.partition).await else { return };
+        let Ok(state) = stream::state(&self.follower.jetstream, &self.follower.region, self.follower.partition).await else {
+            return;
+        };
         self.stream_reach = (state.first_seq, state.last_seq);
         if self.live.as_ref().is_some_and(|live| live.folded_seq() >= state.last_seq) {
             self.end_ms = asked_ms;

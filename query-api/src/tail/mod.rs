@@ -4,7 +4,7 @@ mod follow;
 mod live;
 
 pub use follow::{Follower, HeadSlot};
-pub use live::{Live, LiveError, Limits};
+pub use live::{Limits, Live, LiveError};
 
 use crate::engine::Table;
 use crate::plan::{Source, Sources};

@@ -58,13 +58,25 @@ async fn keys_and_sites() {
     refused(&fixture, post(KEY, &query("unknown.example")), 401, WRONG_KEY).await;
     refused(&fixture, post(ADMIN_KEY, &query("unknown.example")), 401, WRONG_KEY).await;
     refused(&fixture, post(KEY, "{}"), 400, NO_SITE).await;
-    refused(&fixture, post(KEY, r#"{"site_id": "a.example"}"#), 400, "#: Required properties metrics, date_range were not present.").await;
+    refused(
+        &fixture,
+        post(KEY, r#"{"site_id": "a.example"}"#),
+        400,
+        "#: Required properties metrics, date_range were not present.",
+    )
+    .await;
     assert_eq!(fixture.send(post(KEY, &query("a.example"))).await.0, StatusCode::OK);
     assert_eq!(fixture.send(post(KEY, &query("www.A.example"))).await.0, StatusCode::OK);
     assert_eq!(fixture.send(post(ADMIN_KEY, &query("b.example"))).await.0, StatusCode::OK);
     assert_eq!(fixture.send(bare(Some("bearer  weir_one "))).await.0, StatusCode::OK);
     // The site's partition is not one of ours.
-    refused(&fixture, post(ADMIN_KEY, &query("away.example")), 503, "The query cannot be answered at the moment. Please try again.").await;
+    refused(
+        &fixture,
+        post(ADMIN_KEY, &query("away.example")),
+        503,
+        "The query cannot be answered at the moment. Please try again.",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -75,12 +87,21 @@ async fn bodies() {
     }
     let large = format!("{{\"site_id\": \"{}\"}}", "x".repeat(70_000));
     refused(&fixture, post(KEY, &large), 413, "The request body is larger than 65536 bytes.").await;
-    let invalid = Request::post("/api/v2/query").header("authorization", "Bearer weir_one").body(Body::from(vec![b'"', 0xff, b'"'])).unwrap();
+    let invalid = Request::post("/api/v2/query")
+        .header("authorization", "Bearer weir_one")
+        .body(Body::from(vec![b'"', 0xff, b'"']))
+        .unwrap();
     refused(&fixture, invalid, 400, "The request body is not valid JSON.").await;
     refused(&fixture, get("/api/v2/query", Some(KEY)), 405, "This address does not accept the method.").await;
     refused(&fixture, get("/api/nothing", Some(KEY)), 404, "There is nothing at this address.").await;
     let hours = json!({"site_id": "a.example", "metrics": ["visits"], "date_range": "5000d", "dimensions": ["time:hour"]});
-    refused(&fixture, post(KEY, &hours.to_string()), 400, "Invalid date_range. It holds more than 10000 buckets of the time dimension.").await;
+    refused(
+        &fixture,
+        post(KEY, &hours.to_string()),
+        400,
+        "Invalid date_range. It holds more than 10000 buckets of the time dimension.",
+    )
+    .await;
 }
 
 #[tokio::test]

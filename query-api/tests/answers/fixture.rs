@@ -1,5 +1,6 @@
 //! A service on rows: written into real parts, appended to real tables.
 
+use crate::sealed::{manifest, write_part};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -25,9 +26,7 @@ use weir_query_api::tail::{Condition, PartitionView};
 use weir_query_api::telemetry::Telemetry;
 use weir_reader::buckets::Entry;
 use weir_reader::store::Store;
-use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part, StreamIdentity};
 use weir_rollup::row::{EventRow, Opening, Position};
-use weir_rollup::{columns, part};
 
 /// Saturday, 21 November 2026, 10:20:30.456 UTC.
 pub(crate) const NOW_MS: u64 = 1_795_256_430_456;
@@ -76,7 +75,7 @@ impl Fixture {
         })
         .unwrap();
         let parts = layout.parts.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
-        let parts = parts.map(|(index, rows)| write_part(&store, index, rows)).collect();
+        let parts = parts.map(|(index, rows)| write_part(&store, &index.to_string(), rows)).collect();
         let mut tables = Vec::new();
         for rows in &layout.tables {
             let table = engine.create_table().unwrap();
@@ -84,7 +83,7 @@ impl Fixture {
             tables.push(Arc::new(table));
         }
         let view = PartitionView {
-            manifest: Some(Arc::new(manifest(parts, layout.sealed_seq))),
+            manifest: Some(Arc::new(manifest(parts, layout.sealed_seq, 42))),
             tables,
             sealed_seq: layout.sealed_seq,
             folded_seq: layout.folded_seq,
@@ -179,56 +178,6 @@ fn directory() -> Directory {
     }
     directory.set_loaded();
     directory
-}
-
-fn write_part(store: &Store, index: usize, rows: &[EventRow]) -> Part {
-    let name = format!("parts/local-0/{index}.duckdb");
-    let path = store.local_path(&name).unwrap();
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let connection = duckdb::Connection::open(&path).unwrap();
-    connection.execute_batch(part::SCHEMA).unwrap();
-    let mut appender = connection.appender("events").unwrap();
-    appender.append_record_batch(columns::events_batch(rows).unwrap()).unwrap();
-    appender.flush().unwrap();
-    drop(appender);
-    connection.execute_batch(&format!("INSERT INTO visits {}; CHECKPOINT;", part::visits_sql("events"))).unwrap();
-    connection.close().map_err(|(_, error)| error).unwrap();
-    let range = |value: fn(&EventRow) -> i64| (rows.iter().map(value).min().unwrap(), rows.iter().map(value).max().unwrap());
-    let (min_event_ms, max_event_ms) = range(|row| row.event_ms);
-    let (min_seq, max_seq) = range(|row| row.position.seq as i64);
-    let (min_site_id, max_site_id) = range(|row| i64::from(row.site_id));
-    Part {
-        name,
-        level: Level::Flush,
-        min_seq: min_seq as u64,
-        max_seq: max_seq as u64,
-        min_event_ms,
-        max_event_ms,
-        min_site_id: min_site_id as u32,
-        max_site_id: max_site_id as u32,
-        rows: rows.len() as u64,
-        bytes: 1,
-        content_checksum: String::new(),
-        format: part::FORMAT_VERSION,
-    }
-}
-
-fn manifest(parts: Vec<Part>, sealed_seq: u64) -> Manifest {
-    Manifest {
-        version: 1,
-        revision: 42,
-        parent: None,
-        region: "local".to_owned(),
-        partition: 0,
-        sealed_seq,
-        sealed_stream_ms: 0,
-        parts,
-        state: Vec::new(),
-        archived_seq: 0,
-        logic: vec![LogicFrom { from_seq: 1, logic: "1-0".to_owned() }],
-        stream: StreamIdentity { name: "EVENTS_local_0".to_owned(), created: String::new(), sealed_message_id: String::new() },
-        written_ms: 0,
-    }
 }
 
 /// Unix milliseconds of an RFC 3339 time.

@@ -1,6 +1,10 @@
 //! The router in process, on parts and live ends that are made here: no network, no clock.
+#![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod api;
+mod engine;
 mod fixture;
 mod metrics;
 mod property;
+#[path = "../support/sealed.rs"]
+mod sealed;

@@ -68,16 +68,36 @@ async fn every_metric() {
 async fn dimensions_of_visits() {
     let fixture = Fixture::new(&Layout::sealed(&rows()));
     let query = |dimension: &str| json!({"metrics": ["visitors", "visits", "bounce_rate", "percentage"], "date_range": DAY, "dimensions": [dimension]});
-    check(&fixture, query("visit:source"), &["Google -> 2 | 2 | 0 | 66.7", "Bing -> 1 | 1 | 0 | 33.3", "Direct / None -> 1 | 1 | 100 | 33.3"]).await;
-    check(&fixture, query("visit:country"), &["(not set) -> 1 | 1 | 0 | 33.3", "AT -> 1 | 1 | 0 | 33.3", "DE -> 1 | 2 | 50 | 33.3"]).await;
+    check(
+        &fixture,
+        query("visit:source"),
+        &["Google -> 2 | 2 | 0 | 66.7", "Bing -> 1 | 1 | 0 | 33.3", "Direct / None -> 1 | 1 | 100 | 33.3"],
+    )
+    .await;
+    check(
+        &fixture,
+        query("visit:country"),
+        &["(not set) -> 1 | 1 | 0 | 33.3", "AT -> 1 | 1 | 0 | 33.3", "DE -> 1 | 2 | 50 | 33.3"],
+    )
+    .await;
     check(&fixture, query("visit:channel"), &["Organic Search -> 3 | 3 | 0 | 100.0", "Direct -> 1 | 1 | 100 | 33.3"]).await;
     check(&fixture, query("visit:entry_page"), &["/ -> 2 | 2 | 0 | 66.7", "/docs -> 2 | 2 | 50 | 66.7"]).await;
-    check(&fixture, query("visit:exit_page"), &["/ -> 1 | 1 | 0 | 33.3", "/docs -> 1 | 2 | 50 | 33.3", "/prices -> 1 | 1 | 0 | 33.3"]).await;
+    check(
+        &fixture,
+        query("visit:exit_page"),
+        &["/ -> 1 | 1 | 0 | 33.3", "/docs -> 1 | 2 | 50 | 33.3", "/prices -> 1 | 1 | 0 | 33.3"],
+    )
+    .await;
     let custom = json!({"metrics": ["visits"], "date_range": ["2026-11-19", "2026-11-19"], "dimensions": ["visit:entry_page"]});
     check(&fixture, custom, &["(not set) -> 1", "/docs -> 1"]).await;
     let two = json!({"metrics": ["visits", "pageviews"], "date_range": DAY, "dimensions": ["visit:source", "visit:country"],
         "order_by": [["visit:country", "desc"], ["visits", "asc"]]});
-    check(&fixture, two, &["Direct / None | DE -> 1 | 1", "Google | DE -> 1 | 2", "Google | AT -> 1 | 2", "Bing | (not set) -> 1 | 1"]).await;
+    check(
+        &fixture,
+        two,
+        &["Direct / None | DE -> 1 | 1", "Google | DE -> 1 | 2", "Google | AT -> 1 | 2", "Bing | (not set) -> 1 | 1"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -87,11 +107,13 @@ async fn dimensions_of_events() {
         "order_by": [["event:page", "asc"]]});
     // Visits that entered on /: 11 (90 s) and 13 (3000 s); on /docs: 12, and 14, which entered the day before.
     check(&fixture, pages, &["/ -> 3 | 3 | 3 | 0 | 1545", "/docs -> 1 | 2 | 2 | 50 | 600", "/prices -> 1 | 1 | 1 | 0 | 0"]).await;
-    let rates = json!({"metrics": ["bounce_rate"], "date_range": DAY, "dimensions": ["event:page"], "order_by": [["event:page", "asc"]]});
+    let rates =
+        json!({"metrics": ["bounce_rate"], "date_range": DAY, "dimensions": ["event:page"], "order_by": [["event:page", "asc"]]});
     check(&fixture, rates, &["/ -> 0", "/docs -> 50", "/prices -> 0"]).await;
     let names = json!({"metrics": ["visitors", "events"], "date_range": DAY, "dimensions": ["event:name"]});
     check(&fixture, names, &["pageview -> 3 | 6", "Signup -> 1 | 1"]).await;
-    let props = |name: &str| json!({"metrics": ["events"], "date_range": TWO_DAYS, "dimensions": [format!("event:props:{name}")]});
+    let props =
+        |name: &str| json!({"metrics": ["events"], "date_range": TWO_DAYS, "dimensions": [format!("event:props:{name}")]});
     check(&fixture, props("plan"), &["(none) -> 7", "free -> 1", "pro -> 1"]).await;
     check(&fixture, props("a/b~c \"d\""), &["(none) -> 8", "odd -> 1"]).await;
     check(&fixture, props("$.plan"), &["(none) -> 9"]).await;
@@ -103,7 +125,8 @@ async fn dimensions_of_events() {
 #[tokio::test]
 async fn visits_count_in_every_bucket_they_span() {
     let fixture = Fixture::new(&Layout::sealed(&rows()));
-    let hours = json!({"metrics": ["visitors", "visits", "pageviews", "bounce_rate"], "date_range": DAY, "dimensions": ["time:hour"]});
+    let hours =
+        json!({"metrics": ["visitors", "visits", "pageviews", "bounce_rate"], "date_range": DAY, "dimensions": ["time:hour"]});
     check(
         &fixture,
         hours,
@@ -116,7 +139,8 @@ async fn visits_count_in_every_bucket_they_span() {
         ],
     )
     .await;
-    let days = json!({"metrics": ["visitors", "visits", "pageviews", "events"], "date_range": TWO_DAYS, "dimensions": ["time:day"]});
+    let days =
+        json!({"metrics": ["visitors", "visits", "pageviews", "events"], "date_range": TWO_DAYS, "dimensions": ["time:day"]});
     check(&fixture, days.clone(), &["2026-11-19 -> 2 | 2 | 1 | 2", "2026-11-20 -> 3 | 4 | 6 | 7"]).await;
     let weeks = json!({"metrics": ["visits"], "date_range": TWO_DAYS, "dimensions": ["time:week"]});
     check(&fixture, weeks, &["2026-11-19 -> 5"]).await;
@@ -169,7 +193,9 @@ async fn pages_of_results() {
         json!({"metrics": ["visits"], "date_range": DAY, "dimensions": ["visit:source"], "include": {"total_rows": true},
             "pagination": {"limit": limit, "offset": offset}})
     };
-    for (limit, offset, expected) in [(2, 0, vec!["Google -> 2", "Bing -> 1"]), (2, 2, vec!["Direct / None -> 1"]), (2, 4, vec![])] {
+    for (limit, offset, expected) in
+        [(2, 0, vec!["Google -> 2", "Bing -> 1"]), (2, 2, vec!["Direct / None -> 1"]), (2, 4, vec![])]
+    {
         let answer = fixture.answer(page(limit, offset)).await;
         assert_eq!(lines(&answer), expected, "offset {offset}");
         assert_eq!(answer["meta"]["total_rows"], 3, "offset {offset}");

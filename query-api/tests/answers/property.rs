@@ -21,7 +21,11 @@ struct Story {
 }
 
 fn story() -> impl Strategy<Value = Story> {
-    let event = (0_i64..29 * 60_000, prop::sample::select(vec!["pageview", "pageview", "Signup", "engagement"]), prop::sample::select(vec!["/", "/a", "/b"]));
+    let event = (
+        0_i64..29 * 60_000,
+        prop::sample::select(vec!["pageview", "pageview", "Signup", "engagement"]),
+        prop::sample::select(vec!["/", "/a", "/b"]),
+    );
     let source = prop::sample::select(vec!["", "Google", "Bing"]);
     (1_u64..6, source, prop::bool::weighted(0.1), -30 * HOUR_MS..30 * HOUR_MS, prop::collection::vec(event, 1..6)).prop_map(
         |(visitor, source, bot, begins_ms, mut events)| {
@@ -103,7 +107,8 @@ fn by_hand(rows: &[&EventRow], start_ms: i64, end_ms: i64) -> String {
     let live = || rows.iter().filter(|row| row.opening.bot == 0 && row.name != "engagement");
     let mut visits: BTreeMap<u64, Vec<&EventRow>> = BTreeMap::new();
     live().for_each(|row| visits.entry(row.visit_id).or_default().push(row));
-    let span = |rows: &[&EventRow]| (rows.iter().map(|r| r.event_ms).min().unwrap(), rows.iter().map(|r| r.event_ms).max().unwrap());
+    let span =
+        |rows: &[&EventRow]| (rows.iter().map(|r| r.event_ms).min().unwrap(), rows.iter().map(|r| r.event_ms).max().unwrap());
     visits.retain(|_, rows| {
         let (first, last) = span(rows);
         first < end_ms && last >= start_ms

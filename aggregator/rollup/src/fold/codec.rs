@@ -4,7 +4,7 @@ use super::State;
 use super::visits::{Visit, Visits, visit_id};
 use super::watermark;
 use crate::row::{Opening, Position};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use weir_event::Message;
 
@@ -128,7 +128,9 @@ impl State {
     pub fn encode(&self) -> Vec<u8> {
         let now = self.stream_ms;
         let visits = self.visits.entries(now);
-        let texts: BTreeSet<&str> = visits.iter().flat_map(|(_, _, visit)| texts_of(&visit.opening)).collect();
+        let distinct: HashSet<&str> = visits.iter().flat_map(|(_, _, visit)| texts_of(&visit.opening)).collect();
+        let mut texts: Vec<&str> = distinct.into_iter().collect();
+        texts.sort_unstable();
         let index: HashMap<&str, u32> = texts.iter().copied().zip(0..).collect();
         let record = StateRecord {
             version: STATE_VERSION,

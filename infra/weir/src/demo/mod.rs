@@ -25,7 +25,7 @@ const DOMAIN: &str = "semicomplete.com";
 /// The log, in the repository.
 const LOG: &str = "tests/fixtures/access.log";
 /// Time in which the query API must have read the import.
-const COUNTED_WITHIN: Duration = Duration::from_secs(60);
+const COUNTED_WITHIN: Duration = Duration::from_mins(1);
 
 /// Starts everything and keeps the demo going until a signal.
 pub(crate) async fn run(options: &UpOptions, output: Output) -> Result<()> {

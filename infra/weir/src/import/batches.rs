@@ -90,7 +90,8 @@ mod tests {
     }
 
     fn events(sizes: &[usize]) -> Vec<Event> {
-        let event = |(index, size): (usize, &usize)| Event { event_ms: index as u64, pathname: "x".repeat(*size), ..Event::default() };
+        let event =
+            |(index, size): (usize, &usize)| Event { event_ms: index as u64, pathname: "x".repeat(*size), ..Event::default() };
         sizes.iter().enumerate().map(event).collect()
     }
 

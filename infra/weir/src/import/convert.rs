@@ -114,7 +114,8 @@ impl Converter {
         if !address.is_empty() && normalise_address(&address).is_none() {
             return Err("ip: is not an address".to_owned());
         }
-        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+        let is_code = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if !country.is_empty() && !is_code {
             return Err("country: is not a code of two letters".to_owned());
         }
         let draft = parse_value(&value).map_err(|errors| errors.to_string())?;
@@ -255,9 +256,18 @@ mod tests {
         for (line, expected) in [
             (r#"{"name":"pageview","url":"https://shop.example/"}"#, "timestamp: is required"),
             (r#"{"name":"pageview","url":"https://shop.example/","timestamp":"yesterday"}"#, "timestamp: is not RFC 3339"),
-            (r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2999-01-01T00:00:00Z"}"#, "timestamp: is in the future"),
-            (r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2020-01-01T00:00:00Z","domain":"b.example"}"#, "domain: is another site"),
-            (r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2020-01-01T00:00:00Z","ip":"nobody"}"#, "ip: is not an address"),
+            (
+                r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2999-01-01T00:00:00Z"}"#,
+                "timestamp: is in the future",
+            ),
+            (
+                r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2020-01-01T00:00:00Z","domain":"b.example"}"#,
+                "domain: is another site",
+            ),
+            (
+                r#"{"name":"pageview","url":"https://shop.example/","timestamp":"2020-01-01T00:00:00Z","ip":"nobody"}"#,
+                "ip: is not an address",
+            ),
             (r#"{"name":"pageview","timestamp":"2020-01-01T00:00:00Z"}"#, "url: is required"),
             ("[1]", "line is not a JSON object"),
             ("{", "line is not JSON"),

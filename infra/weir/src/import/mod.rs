@@ -170,5 +170,8 @@ fn digest(path: &Path) -> Result<[u8; 32]> {
 
 fn country_files() -> Result<[PathBuf; 2]> {
     let installation = Installation::find()?;
-    Ok([installation.file(".tools/geo/country-ipv4.csv", "make setup")?, installation.file(".tools/geo/country-ipv6.csv", "make setup")?])
+    Ok([
+        installation.file(".tools/geo/country-ipv4.csv", "make setup")?,
+        installation.file(".tools/geo/country-ipv6.csv", "make setup")?,
+    ])
 }

@@ -26,7 +26,9 @@ pub(super) async fn publish(jetstream: &Context, region: &str, partition: u32, b
             Err(error) => error,
         };
         if is_full(&error) {
-            bail!("the stream of partition {region}.{partition} is full: nothing more is taken until the disk has room and the limit is raised");
+            bail!(
+                "the stream of partition {region}.{partition} is full: nothing more is taken until the disk has room and the limit is raised"
+            );
         }
         if Instant::now() > deadline {
             return Err(error).with_context(|| format!("batch {} could not be stored", batch.number));

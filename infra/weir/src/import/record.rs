@@ -67,11 +67,9 @@ impl Tally {
             return "0 taken: this file was imported before".to_owned();
         }
         let refused: u64 = self.refused.values().sum();
-        let mut text = format!("{} taken, {} skipped (not page views), {refused} refused", self.taken, self.skipped);
-        for (reason, count) in &self.refused {
-            text.push_str(&format!("\n  {count} × {reason}"));
-        }
-        text
+        let mut lines = vec![format!("{} taken, {} skipped (not page views), {refused} refused", self.taken, self.skipped)];
+        lines.extend(self.refused.iter().map(|(reason, count)| format!("  {count} × {reason}")));
+        lines.join("\n")
     }
 }
 

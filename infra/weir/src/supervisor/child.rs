@@ -54,7 +54,12 @@ impl Child {
     }
 
     /// Keeps the child running until `stop`; then ends it, by force at the moment that `kill_at` names.
-    pub(super) async fn keep_running(self, registry: Arc<Registry>, stop: CancellationToken, kill_at: watch::Receiver<Option<Instant>>) {
+    pub(super) async fn keep_running(
+        self,
+        registry: Arc<Registry>,
+        stop: CancellationToken,
+        kill_at: watch::Receiver<Option<Instant>>,
+    ) {
         let mut deaths = 0;
         while !stop.is_cancelled() {
             let started = Instant::now();
@@ -70,7 +75,9 @@ impl Child {
                     }
                     self.forget(&registry, id);
                 }
-                Err(error) => tracing::error!(child = self.program.name, error = format!("{error:#}"), "child could not be started"),
+                Err(error) => {
+                    tracing::error!(child = self.program.name, error = format!("{error:#}"), "child could not be started");
+                }
             }
             deaths = if started.elapsed() > HEALTHY_AFTER { 1 } else { deaths + 1 };
             registry.died(&self.program, deaths);

@@ -16,7 +16,12 @@ const END_LINES: usize = 12;
 /// Opens a log to append to.
 pub(super) fn open(path: &Path) -> Result<File> {
     cut(path)?;
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).with_context(|| format!("cannot write the log {}", path.display()))
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write the log {}", path.display()))
 }
 
 /// Cuts a log that is too long. Its writer appends, so that it goes on at the new end.

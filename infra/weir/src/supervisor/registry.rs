@@ -66,8 +66,8 @@ impl Registry {
     pub(super) fn reaper_started(&self, input: File) {
         let mut state = self.lock();
         state.reaper = Some(input);
-        let running: String = state.running.iter().map(|id| format!("+{id}\n")).collect();
-        state.tell(&running);
+        let lines: Vec<String> = state.running.iter().map(|id| format!("+{id}\n")).collect();
+        state.tell(&lines.concat());
     }
 
     pub(super) fn reaper_ended(&self) {

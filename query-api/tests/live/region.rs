@@ -1,0 +1,393 @@
+//! A region of one partition on a real nats-server, sealed by hand, and a service on it.
+
+use crate::sealed::{manifest, write_part};
+use async_nats::HeaderMap;
+use async_nats::jetstream::{Context, kv, stream};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use weir_event::model::{Event, EventBatch};
+use weir_event::{codec, subject};
+use weir_query_api::{Config, RunError};
+use weir_reader::heads::{self, Swap};
+use weir_reader::store::Store;
+use weir_reader::stream::PartitionStream;
+use weir_reader::{NatsConfig, manifests, states};
+use weir_rollup::fold::{self, Arrival, State};
+use weir_rollup::manifest::{Head, LogicFrom, Manifest, Part, StreamIdentity};
+use weir_rollup::row::EventRow;
+use weir_rollup::rules::Rules;
+
+/// Longest wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const KEY: &str = "weir_reads_one_site";
+pub(crate) const ADMIN_KEY: &str = "weir_reads_everything";
+
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+/// A page view of now.
+pub(crate) fn event(visitor_id: u64, pathname: &str) -> Event {
+    Event {
+        event_ms: now_ms(),
+        received_ms: now_ms(),
+        site_id: 1,
+        visitor_id: visitor_id + 1,
+        name: "pageview".to_owned(),
+        hostname: "a.example".to_owned(),
+        pathname: pathname.to_owned(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+        ..Event::default()
+    }
+}
+
+pub(crate) fn batch(producer: u8, number: u64, mut events: Vec<Event>) -> EventBatch {
+    for (index, event) in events.iter_mut().enumerate() {
+        event.id_high = u64::from(producer);
+        event.id_low = number * 1_000 + index as u64 + 1;
+    }
+    let batcher = format!("local/0/{producer}");
+    EventBatch { producer: vec![producer; 16], number, formed_ms: now_ms(), batcher, events, ..EventBatch::default() }
+}
+
+pub(crate) struct Region {
+    folder: tempfile::TempDir,
+    server: Option<Child>,
+    port: u16,
+    jetstream: Context,
+    rules: Arc<Rules>,
+    state: State,
+    rows: Vec<EventRow>,
+    committed: Option<(Manifest, u64, String)>,
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.kill_nats();
+    }
+}
+
+impl Region {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        std::fs::write(folder.path().join("nats.conf"), nats_conf(port, &folder.path().join("nats"))).unwrap();
+        let server = spawn_nats(folder.path());
+        let jetstream = weir_reader::jetstream(connect_patiently(&nats_config(port, "admin")).await);
+        let region = Self {
+            folder,
+            server: Some(server),
+            port,
+            jetstream,
+            rules: Rules::built_in().unwrap(),
+            state: State::default(),
+            rows: Vec::new(),
+            committed: None,
+        };
+        region.make_stream().await;
+        for bucket in [subject::SITES_BUCKET, subject::KEYS_BUCKET, subject::HEADS_BUCKET] {
+            let config = kv::Config { bucket: bucket.to_owned(), history: 1, ..kv::Config::default() };
+            region.jetstream.create_key_value(config).await.unwrap();
+        }
+        region.put_site("a.example", 1).await;
+        region.put_key(KEY, 1).await;
+        region.put_key(ADMIN_KEY, 0).await;
+        region
+    }
+
+    async fn make_stream(&self) {
+        let config = stream::Config {
+            name: subject::events_stream("local", 0),
+            subjects: vec![subject::events_subject("local", 0)],
+            discard: stream::DiscardPolicy::New,
+            allow_direct: true,
+            ..stream::Config::default()
+        };
+        self.jetstream.create_stream(config).await.unwrap();
+    }
+
+    pub(crate) async fn recreate_stream(&self) {
+        self.jetstream.delete_stream(subject::events_stream("local", 0)).await.unwrap();
+        self.make_stream().await;
+    }
+
+    pub(crate) fn kill_nats(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn restart_nats(&mut self) {
+        self.server = Some(spawn_nats(self.folder.path()));
+    }
+
+    pub(crate) async fn publish(&self, batch: &EventBatch) -> u64 {
+        self.publish_raw(&subject::message_id(&batch.producer, batch.number), "1", codec::encode(batch)).await
+    }
+
+    /// Publishes until it is acknowledged.
+    pub(crate) async fn publish_raw(&self, id: &str, schema: &str, payload: Vec<u8>) -> u64 {
+        let started = Instant::now();
+        loop {
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Msg-Id", id);
+            headers.insert(subject::SCHEMA_HEADER, schema);
+            let sent =
+                self.jetstream.publish_with_headers(subject::events_subject("local", 0), headers, payload.clone().into()).await;
+            if let Ok(acknowledgement) = sent
+                && let Ok(done) = acknowledgement.await
+            {
+                return done.sequence;
+            }
+            assert!(started.elapsed() < PATIENCE, "the batch was not taken");
+        }
+    }
+
+    async fn put(&self, bucket: &str, key: &str, value: Value) {
+        self.jetstream.get_key_value(bucket).await.unwrap().put(key, value.to_string().into()).await.unwrap();
+    }
+
+    pub(crate) async fn put_site(&self, domain: &str, id: u32) {
+        let site = json!({"id": id, "domain": domain, "timezone": "UTC", "partition": 0, "created_ms": 1});
+        self.put(subject::SITES_BUCKET, &format!("site.{domain}"), site).await;
+    }
+
+    pub(crate) async fn put_key(&self, key: &str, site_id: u32) {
+        let scope = if site_id == 0 { "admin" } else { "stats:read" };
+        let grant = json!({"id": "k", "site_id": site_id, "domain": "", "scope": scope, "created_ms": 1});
+        self.put(subject::KEYS_BUCKET, &hash(key), grant).await;
+    }
+
+    pub(crate) async fn delete_key(&self, key: &str) {
+        self.jetstream.get_key_value(subject::KEYS_BUCKET).await.unwrap().delete(hash(key)).await.unwrap();
+    }
+
+    fn store(&self) -> Store {
+        Store::local(&self.folder.path().join("files")).unwrap()
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.committed.as_ref().map_or(0, |(manifest, _, _)| manifest.revision)
+    }
+
+    /// Seals all messages of the stream, as an aggregator does; the last sequence.
+    pub(crate) async fn seal(&mut self) -> u64 {
+        self.seal_with_logic(None).await
+    }
+
+    /// The same, saying that a given logic made the rows.
+    pub(crate) async fn seal_with_logic(&mut self, logic: Option<&str>) -> u64 {
+        let reach = weir_reader::stream::state(&self.jetstream, "local", 0).await.unwrap();
+        let sealed_seq = self.committed.as_ref().map_or(0, |(manifest, _, _)| manifest.sealed_seq);
+        let mut stream = PartitionStream::open(&self.jetstream, "local", 0, sealed_seq + 1).await.unwrap();
+        let (mut rows, mut last) = (Vec::new(), None);
+        for _ in sealed_seq..reach.last_seq {
+            let delivered = stream.next().await.unwrap();
+            let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
+            let at = Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms };
+            rows.extend(fold::fold(&mut self.state, &self.rules, &batch, at).rows);
+            last = Some(delivered);
+        }
+        let Some(last) = last else { return sealed_seq };
+        let revision = self.revision() + 1;
+        let mut parts = self.committed.as_ref().map_or_else(Vec::new, |(manifest, _, _)| manifest.parts.clone());
+        parts.push(write_part(&self.store(), &revision.to_string(), &rows));
+        self.rows.append(&mut rows);
+        let identity = StreamIdentity {
+            name: subject::events_stream("local", 0),
+            created: stream.created().to_owned(),
+            sealed_message_id: last.message_id.clone(),
+        };
+        let logic = logic.map_or_else(|| self.rules.logic(), str::to_owned);
+        self.commit(parts, last.seq, last.stream_ms, identity, logic).await;
+        last.seq
+    }
+
+    /// Puts one part in the place of all.
+    pub(crate) async fn merge(&mut self) {
+        let Some((before, _, _)) = self.committed.clone() else { return };
+        let part = write_part(&self.store(), &format!("merged-{}", before.revision), &self.rows);
+        let logic = before.logic.last().unwrap().logic.clone();
+        self.commit(vec![part], before.sealed_seq, before.sealed_stream_ms, before.stream, logic).await;
+    }
+
+    async fn commit(&mut self, parts: Vec<Part>, sealed_seq: u64, sealed_stream_ms: u64, stream: StreamIdentity, logic: String) {
+        let store = self.store();
+        let (parent, expected) = self.committed.as_ref().map_or((None, 0), |(_, revision, name)| (Some(name.clone()), *revision));
+        let mut next = manifest(parts, sealed_seq, self.revision() + 1);
+        let commit_id = format!("commit{}", next.revision);
+        let state = states::put(&store, &states::name("local", 0, sealed_seq, &commit_id), self.state.encode()).await.unwrap();
+        (next.parent, next.stream, next.sealed_stream_ms, next.state) = (parent, stream, sealed_stream_ms, vec![state]);
+        next.logic = vec![LogicFrom { from_seq: 1, logic }];
+        let object = manifests::put(&store, &next, &commit_id).await.unwrap();
+        let head =
+            Head { revision: next.revision, sealed_seq, manifest: object.name.clone(), checksum: object.checksum, commit_id };
+        match heads::compare_and_set(&self.jetstream, "local", 0, expected, &head).await.unwrap() {
+            Swap::Committed { kv_revision } => self.committed = Some((next, kv_revision, object.name)),
+            Swap::Lost { .. } => panic!("somebody else commits"),
+        }
+    }
+
+    /// A service on the region.
+    pub(crate) async fn serve(&self, change: impl FnOnce(&mut Config)) -> Service {
+        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let path = |name: &str| self.folder.path().join(name);
+        let mut config = Config::new(listen, nats_config(self.port, "query"), "local", vec![0], path("files"), path("work"));
+        config.memory_limit_mb = 256;
+        change(&mut config);
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(weir_query_api::run(config, cancel.clone()));
+        Service {
+            inner: Arc::new(Inner { client: reqwest::Client::new(), url: format!("http://{listen}"), cancel }),
+            task: Some(Arc::new(task)),
+        }
+    }
+}
+
+/// A service in this process.
+#[derive(Clone)]
+pub(crate) struct Service {
+    inner: Arc<Inner>,
+    task: Option<Arc<JoinHandle<Result<(), RunError>>>>,
+}
+
+struct Inner {
+    client: reqwest::Client,
+    url: String,
+    cancel: CancellationToken,
+}
+
+impl Service {
+    /// Polls until there is something.
+    pub(crate) async fn until<T, F: Future<Output = Option<T>>>(&self, ask: impl Fn(Self) -> F) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(found) = ask(self.clone()).await {
+                return found;
+            }
+            assert!(started.elapsed() < PATIENCE, "waited in vain; status: {:?}", self.get("/api/health").await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub(crate) async fn healthy(&self) {
+        self.until(|service| async move { service.get("/api/health").await.filter(|(status, _)| *status == 200) }).await;
+    }
+
+    /// Waits until so many page views are counted, and sees that there are never more.
+    pub(crate) async fn counts(&self, expected: i64) {
+        let query = json!({"site_id": "a.example", "metrics": ["pageviews"], "date_range": "all"});
+        self.until(|service| {
+            let query = query.clone();
+            async move {
+                let found = service.query(&query).await["results"][0]["metrics"][0].as_i64().unwrap();
+                assert!(found <= expected, "{found} of {expected}");
+                (found == expected).then_some(())
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn query(&self, query: &Value) -> Value {
+        let (status, answer) = self.ask(KEY, query).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    pub(crate) async fn ask(&self, key: &str, query: &Value) -> (u16, Value) {
+        let Inner { client, url, .. } = &*self.inner;
+        let response = client.post(format!("{url}/api/v2/query")).bearer_auth(key).json(query).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
+        let Inner { client, url, .. } = &*self.inner;
+        let response = client.get(format!("{url}{path}")).bearer_auth(ADMIN_KEY).send().await.ok()?;
+        Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    /// What `/api/status` says of the partition; null before it answers.
+    pub(crate) async fn status(&self) -> Value {
+        let Some((200, text)) = self.get("/api/status").await else { return Value::Null };
+        serde_json::from_str::<Value>(&text).unwrap()[0].clone()
+    }
+
+    pub(crate) async fn stop(mut self) {
+        self.inner.cancel.cancel();
+        let task = Arc::into_inner(self.task.take().unwrap()).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap().unwrap();
+    }
+}
+
+fn hash(key: &str) -> String {
+    Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn nats_config(port: u16, user: &str) -> NatsConfig {
+    NatsConfig {
+        url: format!("nats://127.0.0.1:{port}"),
+        user: user.to_owned(),
+        password: "secret".to_owned(),
+        inbox_prefix: format!("_INBOX_{user}"),
+    }
+}
+
+/// The role `query` may do what it needs and no more.
+fn nats_conf(port: u16, store: &Path) -> String {
+    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_SITES", "KV_WEIR_KEYS"];
+    let apis = [
+        "STREAM.INFO.@",
+        "STREAM.MSG.GET.@",
+        "CONSUMER.CREATE.@.>",
+        "CONSUMER.INFO.@.>",
+        "CONSUMER.MSG.NEXT.@.>",
+        "CONSUMER.DELETE.@.>",
+    ];
+    let subjects =
+        streams.iter().flat_map(|stream| apis.iter().map(move |api| format!("\"$JS.API.{}\"", api.replace('@', stream))));
+    let publish = subjects.collect::<Vec<_>>().join(", ");
+    let store = store.display();
+    format!(
+        "listen: \"127.0.0.1:{port}\"\n\
+         jetstream {{ store_dir: \"{store}\", sync_interval: always }}\n\
+         authorization {{ users: [\n\
+           {{ user: admin, password: secret }}\n\
+           {{ user: query, password: secret, permissions: {{ publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [\"_INBOX_query.>\"] }} }} }}\n\
+         ] }}\n"
+    )
+}
+
+fn spawn_nats(folder: &Path) -> Child {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin/nats-server");
+    assert!(program.exists(), "{} is missing: run `make tools`", program.display());
+    let log = std::fs::File::create(folder.join("nats.log")).unwrap();
+    let mut command = Command::new(program);
+    command.arg("-c").arg(folder.join("nats.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().unwrap()
+}
+
+async fn connect_patiently(config: &NatsConfig) -> async_nats::Client {
+    let started = Instant::now();
+    loop {
+        match weir_reader::connect(config).await {
+            Ok(client) => return client,
+            Err(error) => assert!(started.elapsed() < PATIENCE, "nats-server does not answer: {error}"),
+        }
+    }
+}
