@@ -8,45 +8,49 @@ import * as wasm from './bindings.js';
 
 const state = wasm.__worker_init_state();
 
-/** Longest time a request may take before it counts as cut off, milliseconds. Above the worker's own limits. */
-const CUT_OFF_MS = 15_000;
-/** How long after a panic requests that began before it are given up, milliseconds. */
+/** Longest time a request may take, milliseconds: longer, and its batcher does not answer or its instance is gone. */
+const TIMEOUT_MS = 10_000;
+/** How long after a panic the requests that it cut off are answered, milliseconds. */
 const LOOK_EVERY_MS = 250;
 
 const unavailable = () =>
-  new Response('the collector restarts', {
+  new Response('the collector did not answer in time', {
     status: 503,
     headers: { 'retry-after': '1', 'access-control-allow-origin': '*', 'content-type': 'text/plain; charset=utf-8' },
   });
 
-/** Replaces an instance that a panic ended. */
-const renew = () => {
+/** The call's answer, from a living instance. A panic inside gives `undefined`, unless it leaves the call unanswered for ever. */
+const guarded = async (call) => {
   if (state.criticalError) {
     state.criticalError = false;
     wasm.__wbg_reset_state();
   }
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError) && !state.criticalError) throw error;
+    console.error('the Wasm instance ended:', error.message);
+    state.criticalError = true;
+    return undefined;
+  }
 };
 
-/** The call's answer, or `undefined` when its instance ended or it takes too long. */
-const guarded = async (call) => {
-  renew();
-  const instance = state.instanceId;
+/** The same, and `undefined` also when the instance ended meanwhile or the call takes too long. */
+const limited = async (call) => {
   let timer;
+  const answer = guarded(call);
+  const instance = state.instanceId;
   const cutOff = new Promise((resolve) => {
-    const until = Date.now() + CUT_OFF_MS;
+    let left = TIMEOUT_MS;
     const look = () => {
-      if (state.criticalError || state.instanceId !== instance || Date.now() > until) resolve(undefined);
+      left -= LOOK_EVERY_MS;
+      if (left < 0 || state.criticalError || state.instanceId !== instance) resolve(undefined);
       else timer = setTimeout(look, LOOK_EVERY_MS);
     };
     timer = setTimeout(look, LOOK_EVERY_MS);
   });
   try {
-    return await Promise.race([call(), cutOff]);
-  } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError) && !state.criticalError) throw error;
-    console.error('the Wasm instance ended', error.message);
-    state.criticalError = true;
-    return undefined;
+    return await Promise.race([answer, cutOff]);
   } finally {
     clearTimeout(timer);
   }
@@ -54,7 +58,7 @@ const guarded = async (call) => {
 
 export default class extends WorkerEntrypoint {
   async fetch(request) {
-    return (await guarded(() => wasm.fetch.call(this, request, this.env, this.ctx))) ?? unavailable();
+    return (await limited(() => wasm.fetch.call(this, request, this.env, this.ctx))) ?? unavailable();
   }
 }
 
@@ -78,7 +82,7 @@ const durable = (name) =>
 
     async alarm() {
       // An alarm that is cut off throws, so that the runtime repeats it.
-      if ((await guarded(() => this.#current().alarm())) === undefined) throw new Error('the alarm was cut off');
+      if ((await limited(() => this.#current().alarm())) === undefined) throw new Error('the alarm was cut off');
     }
   };
 

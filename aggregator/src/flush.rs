@@ -9,7 +9,7 @@ use crate::write::{self, Label, WriteError};
 use std::sync::Arc;
 use std::time::Instant;
 use weir_reader::{ReaderError, states};
-use weir_rollup::fold::State;
+use weir_rollup::fold::{STATE_BYTES_MAX, State};
 use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part};
 
 /// Why a flush failed. The stream still has everything: reload and fold again.
@@ -23,6 +23,11 @@ pub(crate) enum FlushError {
     Commit(#[from] CommitError),
     #[error("the writer failed: {0}")]
     Task(#[from] tokio::task::JoinError),
+    /// A state that no restart could read must not be committed.
+    #[error(
+        "the state has {size_bytes} bytes, the limit is {limit_bytes}: the partition has more events in two hours than it can hold"
+    )]
+    StateTooLarge { size_bytes: usize, limit_bytes: usize },
     /// Merges never take the partition's last word, so a flush always fits.
     #[error("the manifest is ahead of what was folded")]
     Ahead,
@@ -66,6 +71,9 @@ pub(crate) async fn flush(
         .await??
     };
     let state_bytes = encoded.len();
+    if state_bytes > STATE_BYTES_MAX {
+        return Err(FlushError::StateTooLarge { size_bytes: state_bytes, limit_bytes: STATE_BYTES_MAX });
+    }
     tracing::debug!(partition, state_bytes, duration_ms = started.elapsed().as_millis() as u64, "state encoded");
     let name = states::name(&shared.config.region, partition, last.seq, &uuid::Uuid::new_v4().simple().to_string());
     let state_object = states::put(&shared.store, &name, encoded).await?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
-use weir_reader::store::Listed;
+use weir_reader::store::{Listed, Store};
 use weir_reader::{ReaderError, heads, manifests, states};
 use weir_rollup::manifest::Manifest;
 
@@ -43,13 +43,21 @@ async fn sweep(shared: &Shared, partition: u32) -> Result<usize, ReaderError> {
     let written = store.list(&manifests::folder(region, partition)).await?;
     let Some(entry) = heads::get(&shared.jetstream, region, partition).await? else { return Ok(0) };
     let oldest = SystemTime::now() - Duration::from_millis(shared.config.sweep_after_ms);
-    let (kept, dropped) = split(written, &entry.head.manifest, shared.config.manifests_kept, oldest);
+    delete_unused(store, files, split(written, &entry.head.manifest, shared.config.manifests_kept, oldest), oldest).await
+}
+
+/// Deletes files older than `oldest` that no kept manifest names, then the dropped manifests.
+async fn delete_unused(
+    store: &Store,
+    files: Vec<Listed>,
+    (kept, dropped): (Vec<String>, Vec<String>),
+    oldest: SystemTime,
+) -> Result<usize, ReaderError> {
     let mut named = HashSet::new();
     for name in &kept {
         name_objects(&manifests::read(store, name).await?, &mut named);
     }
     let unused = files.into_iter().filter(|file| file.modified < oldest && !named.contains(&file.name)).map(|file| file.name);
-    // Manifests go last: as long as one is there, what it names is there too.
     let doomed: Vec<String> = unused.chain(dropped).collect();
     for name in &doomed {
         store.delete(name).await?;
@@ -91,5 +99,42 @@ mod tests {
         let names = |revisions: &[u64]| revisions.iter().map(|r| manifests::name("local", 0, *r, "c")).collect::<Vec<_>>();
         assert_eq!(kept, names(&[11, 10, 4, 2]));
         assert_eq!(dropped, names(&[3, 1]));
+    }
+
+    #[tokio::test]
+    async fn only_old_files_that_no_kept_manifest_names_are_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::local(folder.path()).unwrap();
+        let now = SystemTime::now();
+        let put = async |name: &str, hours: u64| {
+            store.put(name, bytes::Bytes::from_static(b"x")).await.unwrap();
+            let file = std::fs::File::options().write(true).open(store.local_path(name).unwrap()).unwrap();
+            file.set_modified(now - Duration::from_hours(hours)).unwrap();
+        };
+        for (name, hours) in [("named", 90), ("old", 90), ("young", 1), ("of-dropped", 90)] {
+            put(&format!("parts/local-0/{name}.duckdb"), hours).await;
+            put(&format!("state/local-0/{name}.state.zst"), hours).await;
+        }
+        let mut manifest = crate::ledger::Committed::nothing("local", 0, "S", "t").manifest;
+        let mut names = Vec::new();
+        for (revision, named) in [(1, "of-dropped"), (2, "named")] {
+            manifest.revision = revision;
+            let name = format!("state/local-0/{named}.state.zst");
+            manifest.state = vec![weir_rollup::manifest::ObjectRef { name, checksum: String::new() }];
+            names.push(manifests::put(&store, &manifest, "c").await.unwrap().name);
+        }
+        let files = [store.list("parts/local-0").await.unwrap(), store.list("state/local-0").await.unwrap()].concat();
+        let dropped = vec![names.remove(0)];
+        let deleted = delete_unused(&store, files, (names.clone(), dropped), now - Duration::from_hours(24)).await.unwrap();
+        // Parts: named, old, of-dropped (no manifest names a part here); states: old, of-dropped; one manifest.
+        assert_eq!(deleted, 6);
+        let left = |prefix: &'static str| {
+            let store = store.clone();
+            async move { store.list(prefix).await.unwrap().into_iter().map(|listed| listed.name).collect::<HashSet<_>>() }
+        };
+        assert_eq!(left("parts/local-0").await, HashSet::from(["parts/local-0/young.duckdb".to_owned()]));
+        let states = ["state/local-0/named.state.zst", "state/local-0/young.state.zst"].map(str::to_owned);
+        assert_eq!(left("state/local-0").await, HashSet::from(states));
+        assert_eq!(left("manifests/local-0").await, HashSet::from([names.remove(0)]));
     }
 }

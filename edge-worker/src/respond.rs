@@ -6,13 +6,13 @@ use worker::{Response, ResponseBuilder, Result};
 /// When to come back, seconds.
 const RETRY_AFTER_S: &str = "2";
 
+/// Headers of every answer.
 fn builder(status: u16) -> Result<ResponseBuilder> {
     let exposed = "x-plausible-dropped, x-dropped-reason, retry-after";
     ResponseBuilder::new()
         .with_status(status)
         .with_header("access-control-allow-origin", "*")?
-        .with_header("access-control-expose-headers", exposed)?
-        .with_header("cache-control", "no-store")
+        .with_header("access-control-expose-headers", exposed)
 }
 
 fn text(builder: ResponseBuilder, body: &str) -> Result<Response> {
@@ -21,7 +21,8 @@ fn text(builder: ResponseBuilder, body: &str) -> Result<Response> {
 
 /// JSON with a status.
 pub(crate) fn json(status: u16, body: &Value) -> Result<Response> {
-    Ok(builder(status)?.with_header("content-type", "application/json; charset=utf-8")?.fixed(body.to_string().into_bytes()))
+    let builder = builder(status)?.with_header("cache-control", "no-store")?;
+    Ok(builder.with_header("content-type", "application/json; charset=utf-8")?.fixed(body.to_string().into_bytes()))
 }
 
 /// Events were taken, or dropped by a rule that is no fault of the sender: 202.
@@ -46,7 +47,7 @@ pub(crate) fn ok(body: &str) -> Result<Response> {
 
 /// Not now, but soon: 503.
 pub(crate) fn unavailable(reason: &str) -> Result<Response> {
-    text(builder(503)?.with_header("retry-after", RETRY_AFTER_S)?, reason)
+    text(builder(503)?.with_header("cache-control", "no-store")?.with_header("retry-after", RETRY_AFTER_S)?, reason)
 }
 
 /// 405 with the methods that there are.

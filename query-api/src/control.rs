@@ -91,11 +91,11 @@ impl Directory {
             return Err(ApiError::WrongKey);
         }
         let hash = hex(&Sha256::digest(token.as_bytes()));
-        if let Some(known) = known(&self.keys, &hash) {
-            return known.ok_or(ApiError::WrongKey);
+        if let Some((_, grant)) = known(&self.keys, &hash) {
+            return grant.ok_or(ApiError::WrongKey);
         }
         self.look_up(KEYS_BUCKET, &hash, |entry| self.take_key(entry)).await?;
-        known(&self.keys, &hash).flatten().ok_or(ApiError::WrongKey)
+        known(&self.keys, &hash).and_then(|(_, grant)| grant).ok_or(ApiError::WrongKey)
     }
 
     /// The only way from the name of a site to its figures. Unknown and foreign sites are refused alike.
@@ -104,7 +104,7 @@ impl Directory {
         if known(&self.sites, &domain).is_none() && is_key(&domain) {
             self.look_up(SITES_BUCKET, &format!("site.{domain}"), |entry| self.take_site(entry)).await?;
         }
-        let site = known(&self.sites, &domain).flatten().ok_or(ApiError::WrongKey)?;
+        let site = known(&self.sites, &domain).and_then(|(_, site)| site).ok_or(ApiError::WrongKey)?;
         if grant.reads(&site) { Ok(site) } else { Err(ApiError::WrongKey) }
     }
 
@@ -188,8 +188,9 @@ async fn follow(jetstream: &Context, bucket: &str, loaded: &AtomicBool, take: im
     }
 }
 
-fn known<T: Clone>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str) -> Option<Option<T>> {
-    map.read().unwrap_or_else(PoisonError::into_inner).get(key).map(|(_, value)| value.clone())
+/// What is known of a key; `None` = nothing.
+fn known<T: Clone>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str) -> Option<Versioned<T>> {
+    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
 }
 
 /// Takes an entry over unless a newer one is known. One that cannot be read counts as deleted.

@@ -102,15 +102,15 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
     let region = Region { config, engine, rules, store, senders };
     let following = tokio::spawn(region.follow(Arc::clone(&service), cancel.clone()));
     let router = http::router(service);
-    let server = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
-    let served = tokio::select! {
-        served = server => served,
+    let serving = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let outcome = tokio::select! {
+        served = serving => served,
         () = last_moment(&cancel) => Ok(()),
     };
     cancel.cancel();
     // Cancelled or panicked, there is nothing left to do.
     let _ended = following.await;
-    served.map_err(RunError::Serve)
+    outcome.map_err(RunError::Serve)
 }
 
 /// Returns when the time for the last requests is over.

@@ -1,6 +1,7 @@
 //! What the service counts, as Prometheus text.
 
 use crate::service::Service;
+use crate::tail::PartitionView;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,6 +39,9 @@ impl Telemetry {
     }
 }
 
+/// Name, meaning and value of a gauge.
+type Gauge = (&'static str, &'static str, fn(&PartitionView) -> u64);
+
 /// All counts and gauges of a service.
 pub fn render(service: &Service) -> String {
     let mut text = String::new();
@@ -65,13 +69,13 @@ pub fn render(service: &Service) -> String {
     line(format_args!("query_waiting {}", service.engine.waiting()));
     line(format_args!("# HELP query_attached_parts Parts attached to DuckDB.\n# TYPE query_attached_parts gauge"));
     line(format_args!("query_attached_parts {}", service.engine.attached_parts()));
-    let gauges: [(&str, &str, fn(&crate::tail::PartitionView) -> u64); 6] = [
+    let gauges: [Gauge; 6] = [
         ("query_partition_ready", "1 when queries of the partition are answered.", |view| u64::from(view.is_ready)),
         ("query_partition_alarm", "1 when the live end is not followed.", |view| u64::from(view.condition.alarm().is_some())),
-        ("query_tail_lag_messages", "Messages of the stream that are not counted yet.", crate::tail::PartitionView::lag),
+        ("query_tail_lag_messages", "Messages of the stream that are not counted yet.", PartitionView::lag),
         ("query_tail_rows", "Event rows of the live end in memory.", |view| view.tail_rows),
         ("query_watermark_milliseconds", "Up to when all events are counted, Unix time.", |view| view.watermark_ms),
-        ("query_revision", "Revision of the manifest that is served.", crate::tail::PartitionView::revision),
+        ("query_revision", "Revision of the manifest that is served.", PartitionView::revision),
     ];
     for (name, help, value) in gauges {
         line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge"));

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -61,7 +62,8 @@ impl Weir {
 
     /// The same with further environment variables.
     pub async fn start_with(options: &[(&str, &str)]) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("weir-test-").tempdir()?.keep();
+        let private = std::fs::Permissions::from_mode(0o700);
+        let home = tempfile::Builder::new().prefix("weir-test-").permissions(private).tempdir()?.keep();
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let weir = Self { home, supervisor: Mutex::new(None), options };
         weir.up().await?;

@@ -109,19 +109,13 @@ fn event_cases() -> Vec<Case> {
             "an array of refused events",
             json!([{"n": "pageview"}, {"d": SITE}]).to_string(),
             400,
-            r#"{"errors":[{"index":0,"errors":{"#,
+            r#""event_name":["can't be blank"]"#,
         ),
     ];
     cases.extend(wrong_types());
     // Arrays are judged one by one.
     let mixed = json!([pageview(SITE, "/here"), {"n": 5.5}, pageview(SITE, "/here"), {"d": SITE, "n": "x"}]).to_string();
-    cases.push(Case {
-        what: "an array with some bad",
-        body: mixed.into(),
-        status: 202,
-        text: r#"{"errors":[{"index":1,"#,
-        taken: 2,
-    });
+    cases.push(Case { what: "an array with some bad", body: mixed.into(), status: 202, text: r#""index":1"#, taken: 2 });
     let hundred = json!(vec![pageview(SITE, "/here"); 100]).to_string();
     cases.push(Case { what: "an array of 100", body: hundred.into(), status: 202, text: "ok", taken: 100 });
     cases

@@ -2,14 +2,12 @@
 
 use crate::backoff::Backoff;
 use crate::error::ReaderError;
-use crate::pull;
+use crate::pull::{self, Pull};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::Stream;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use async_nats::jetstream::{Context, Message};
 use bytes::Bytes;
-use futures::StreamExt;
 use std::collections::VecDeque;
 
 /// Header by which a bucket marks a deleted key.
@@ -65,7 +63,7 @@ pub struct Watch {
     jetstream: Context,
     bucket: String,
     filter: String,
-    messages: Option<Stream>,
+    messages: Option<Pull>,
     told: VecDeque<Change>,
     to_come: Option<u64>,
     backoff: Backoff,
@@ -111,9 +109,10 @@ impl Watch {
     async fn open(&mut self) -> Result<(), ReaderError> {
         let subject = format!("$KV.{}.{}", self.bucket, self.filter);
         let opened = pull::open(&self.jetstream, &stream_of(&self.bucket), DeliverPolicy::LastPerSubject, subject).await?;
-        self.messages = Some(opened.messages);
+        let pending = opened.pending;
+        self.messages = Some(opened);
         if self.to_come.is_some() {
-            self.expect(opened.pending);
+            self.expect(pending);
         }
         Ok(())
     }
@@ -129,11 +128,7 @@ impl Watch {
         let Some(messages) = self.messages.as_mut() else {
             return self.open().await;
         };
-        let message = match messages.next().await {
-            Some(Ok(message)) => message,
-            Some(Err(cause)) => return Err(ReaderError::request("reading a bucket", cause)),
-            None => return Err(ReaderError::request("reading a bucket", "the consumer ended")),
-        };
+        let message = messages.next().await?;
         let (entry, pending) = entry(&self.bucket, &message)?;
         self.told.push_back(Change::Entry(entry));
         if self.to_come.is_some() {

@@ -4,17 +4,23 @@
 //! wider permissions. So this crate makes its consumers itself, and whoever reads one checks the sequence of every message.
 
 use crate::error::ReaderError;
-use async_nats::jetstream::Context;
+use async_nats::Client;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::{Config, Stream};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::jetstream::response::Response;
+use async_nats::jetstream::{Context, Message};
+use futures::StreamExt;
 use serde::Deserialize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Messages in flight to one consumer: 64 × 0.9 MB stay under 60 MB, 64 × 50 KB suffice for full speed.
 const PULL_MESSAGES: usize = 64;
+
+/// Pause between looks at the connection while no message comes.
+const CONNECTION_CHECK_EVERY: Duration = Duration::from_millis(250);
 
 /// What the server says of a stream.
 #[derive(Debug, Deserialize)]
@@ -47,10 +53,41 @@ pub(crate) async fn info(jetstream: &Context, stream: &str) -> Result<Info, Read
     }
 }
 
-/// A consumer's messages and how many it had to deliver when it was made.
+/// A consumer that is read.
 pub(crate) struct Pull {
-    pub(crate) messages: Stream,
+    /// Messages that it had to deliver when it was made.
     pub(crate) pending: u64,
+    messages: Stream,
+    client: Client,
+    /// Connections that the client had made until then.
+    connects: u64,
+}
+
+impl Pull {
+    /// The next message; waits for one. After an error a new consumer must be made.
+    ///
+    /// A new connection counts as an error: the server may have restarted and lost the consumer, which its missing heartbeats would tell
+    /// only 10 s later.
+    pub(crate) async fn next(&mut self) -> Result<Message, ReaderError> {
+        loop {
+            tokio::select! {
+                message = self.messages.next() => return match message {
+                    Some(Ok(message)) => Ok(message),
+                    Some(Err(cause)) => Err(ReaderError::request("reading a consumer", cause)),
+                    None => Err(ReaderError::request("reading a consumer", "it ended")),
+                },
+                () = tokio::time::sleep(CONNECTION_CHECK_EVERY) => {
+                    if connects(&self.client) != self.connects {
+                        return Err(ReaderError::request("reading a consumer", "the connection was replaced"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn connects(client: &Client) -> u64 {
+    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 /// Makes a consumer that lives in memory, on one server, until 30 s after its reader is gone.
@@ -60,6 +97,8 @@ pub(crate) async fn open(
     deliver: DeliverPolicy,
     filter_subject: String,
 ) -> Result<Pull, ReaderError> {
+    let client = jetstream.client();
+    let connects = connects(&client);
     let config = Config {
         name: Some(format!("weir-{}", uuid::Uuid::new_v4().simple())),
         ack_policy: AckPolicy::None,
@@ -84,5 +123,5 @@ pub(crate) async fn open(
         .messages()
         .await
         .map_err(|cause| ReaderError::request("reading a consumer", cause))?;
-    Ok(Pull { messages, pending })
+    Ok(Pull { pending, messages, client, connects })
 }

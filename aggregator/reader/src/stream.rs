@@ -2,12 +2,10 @@
 
 use crate::backoff::Backoff;
 use crate::error::ReaderError;
-use crate::pull;
+use crate::pull::{self, Pull};
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::Stream;
 use async_nats::jetstream::{Context, Message};
 use bytes::Bytes;
-use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use weir_event::subject;
@@ -71,14 +69,8 @@ pub async fn message_id_at(jetstream: &Context, region: &str, partition: u32, se
     if opened.pending == 0 {
         return Ok(None);
     }
-    match opened.messages.next().await {
-        Some(Ok(message)) => {
-            let delivered = delivered(&message)?;
-            Ok((delivered.seq == seq).then_some(delivered.message_id))
-        }
-        Some(Err(cause)) => Err(ReaderError::request("reading a message", cause)),
-        None => Err(ReaderError::request("reading a message", "the consumer ended")),
-    }
+    let delivered = delivered(&opened.next().await?)?;
+    Ok((delivered.seq == seq).then_some(delivered.message_id))
 }
 
 /// Reads a partition's stream from a sequence on: every message exactly once, in order, without a gap.
@@ -148,7 +140,7 @@ struct Source {
     stream: String,
     created: String,
     wanted_seq: u64,
-    messages: Option<Stream>,
+    messages: Option<Pull>,
     /// The consumer has not delivered yet: if its first message is not the wanted one, the stream has a gap.
     is_fresh: bool,
 }
@@ -194,12 +186,7 @@ impl Source {
             self.is_fresh = true;
             return Ok(None);
         };
-        let message = match messages.next().await {
-            Some(Ok(message)) => message,
-            Some(Err(cause)) => return Err(ReaderError::request("reading the stream", cause)),
-            None => return Err(ReaderError::request("reading the stream", "the consumer ended")),
-        };
-        let delivered = delivered(&message)?;
+        let delivered = delivered(&messages.next().await?)?;
         let step = judge(delivered.seq, self.wanted_seq, self.is_fresh);
         self.is_fresh = false;
         match step {
@@ -220,7 +207,7 @@ impl Source {
         }
     }
 
-    async fn reopen(&self) -> Result<Stream, ReaderError> {
+    async fn reopen(&self) -> Result<Pull, ReaderError> {
         let state = named_state(&self.jetstream, &self.stream).await?;
         if state.created != self.created {
             return Err(ReaderError::Recreated {
@@ -231,7 +218,7 @@ impl Source {
         }
         check_reach(&self.stream, self.wanted_seq, &state)?;
         let deliver = DeliverPolicy::ByStartSequence { start_sequence: self.wanted_seq };
-        Ok(pull::open(&self.jetstream, &self.stream, deliver, String::new()).await?.messages)
+        pull::open(&self.jetstream, &self.stream, deliver, String::new()).await
     }
 }
 

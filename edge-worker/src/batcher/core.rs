@@ -59,6 +59,7 @@ pub(crate) struct Commit {
     pub(crate) writes: Vec<Write>,
     /// The appends that are on stable storage when the writes are.
     pub(crate) tickets: Vec<Ticket>,
+    producer: Vec<u8>,
     batch: Option<Batch>,
     pending: Vec<Row>,
 }
@@ -68,6 +69,7 @@ pub(crate) struct Commit {
 pub(crate) struct Forming {
     /// To be performed.
     pub(crate) write: Write,
+    producer: Vec<u8>,
     batch: Batch,
     rows: usize,
 }
@@ -177,7 +179,8 @@ impl Core {
             events: parts.iter().map(|part| part.events).sum(),
             oldest_ms: oldest(parts.iter().map(|part| part.oldest_ms)),
         });
-        let mut commit = Commit { writes: Vec::new(), tickets, batch: None, pending: Vec::new() };
+        let mut commit =
+            Commit { writes: Vec::new(), tickets, producer: self.producer.clone(), batch: None, pending: Vec::new() };
         if self.pending.is_empty()
             && self.batches.is_empty()
             && !self.forming
@@ -199,8 +202,11 @@ impl Core {
         Some(commit)
     }
 
-    /// The group is on stable storage.
+    /// The group is on stable storage. A plan of a state that was given up meanwhile is ignored: storage told its outcome already.
     pub(crate) fn finish_commit(&mut self, commit: Commit) {
+        if commit.producer != self.producer {
+            return;
+        }
         self.committing = None;
         self.committing_batch = false;
         self.batches.extend(commit.batch);
@@ -236,11 +242,14 @@ impl Core {
         let batch = Batch { row: Row { id, bytes: head.len() + formed.bytes, ..formed }, message_id: message_id.clone() };
         let write =
             Write::FormBatch { id, message_id, head, through_id: formed.id, events: formed.events, oldest_ms: formed.oldest_ms };
-        Step::Form(Forming { write, batch, rows })
+        Step::Form(Forming { write, producer: self.producer.clone(), batch, rows })
     }
 
-    /// The batch's number and bytes are on stable storage.
+    /// The batch's number and bytes are on stable storage. As with commits, only plans of this state count.
     pub(crate) fn finish_forming(&mut self, forming: Forming) {
+        if forming.producer != self.producer {
+            return;
+        }
         self.forming = false;
         self.pending.drain(..forming.rows.min(self.pending.len()));
         self.batches.push_back(forming.batch);

@@ -315,6 +315,27 @@ fn large_groups_become_several_batches() {
 }
 
 #[test]
+fn plans_of_a_state_that_was_given_up_are_ignored() {
+    let mut world = World::new();
+    for _ in 0..2 {
+        world.append(1, 0);
+        world.start_commit();
+        world.finish_commit();
+    }
+    world.send(true);
+    world.send(false);
+    let (stale, turns) = (world.forming.take().unwrap(), world.disk.unsynced.len());
+    world.crash(turns);
+    world.append(1, 0);
+    world.start_commit();
+    world.finish_commit();
+    world.core.finish_forming(stale);
+    world.drain();
+    assert_eq!(world.stream.len(), 3);
+    world.check();
+}
+
+#[test]
 fn the_backlog_has_a_limit() {
     let mut core = Core::restore("b".into(), vec![1; 16], 100, vec![Row { id: 7, bytes: 60, events: 1, oldest_ms: 5 }], vec![]);
     let chunk = |bytes| vec![Chunk { bytes: vec![0x32; bytes], events: 1, oldest_ms: 9 }];

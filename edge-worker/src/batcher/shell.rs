@@ -50,6 +50,7 @@ pub(crate) fn panic_url(region: &str, partition: u32, slot: u32) -> String {
 pub(crate) struct Shell {
     storage: Storage,
     env: Env,
+    tables: RefCell<Option<Rc<Tables>>>,
     core: RefCell<Option<Core>>,
     waiters: RefCell<HashMap<Ticket, oneshot::Sender<bool>>>,
     is_committing: Cell<bool>,
@@ -66,6 +67,7 @@ impl Shell {
         Self {
             storage: state.storage(),
             env,
+            tables: RefCell::default(),
             core: RefCell::default(),
             waiters: RefCell::default(),
             is_committing: Cell::new(false),
@@ -110,8 +112,13 @@ impl Shell {
         config(&self.env).map_err(failed)
     }
 
-    fn tables(&self) -> Result<Tables> {
-        Tables::open(self.storage.sql())
+    fn tables(&self) -> Result<Rc<Tables>> {
+        if let Some(tables) = &*self.tables.borrow() {
+            return Ok(tables.clone());
+        }
+        let tables = Rc::new(Tables::open(self.storage.sql())?);
+        *self.tables.borrow_mut() = Some(tables.clone());
+        Ok(tables)
     }
 
     /// Makes the state from storage when there is none in memory, under a new producer id.
@@ -131,6 +138,7 @@ impl Shell {
     fn give_up(&self, error: &worker::Error) {
         worker::console_error!("batcher's storage failed: {error}");
         *self.core.borrow_mut() = None;
+        *self.tables.borrow_mut() = None;
         *self.front.borrow_mut() = None;
         self.waiters.borrow_mut().clear();
     }

@@ -29,6 +29,7 @@ const POLL_MS: u64 = 20;
 pub(crate) struct Shell {
     storage: Storage,
     env: Env,
+    tables: RefCell<Option<Rc<Tables>>>,
     /// Salts by UTC day, in hex. They rest in their bucket and here, never in storage.
     salts: RefCell<BTreeMap<String, String>>,
     connection: RefCell<Option<Rc<Connection>>>,
@@ -53,6 +54,7 @@ impl Shell {
         Self {
             storage: state.storage(),
             env,
+            tables: RefCell::default(),
             salts: RefCell::default(),
             connection: RefCell::default(),
             is_following: Cell::new(false),
@@ -76,7 +78,7 @@ impl Shell {
             };
             let _too_slow = with_timeout(WAIT_MS, look).await.is_none();
         }
-        let tables = Tables::open(self.storage.sql())?;
+        let tables = self.tables()?;
         let position = tables.position()?;
         if position.generation.is_empty() {
             return Response::error("the site list is not loaded yet", 503);
@@ -85,6 +87,15 @@ impl Shell {
         let mut changes = tables.changes(&position, &parameter("generation").unwrap_or_default(), after)?;
         changes.salts.clone_from(&self.salts.borrow());
         Response::from_json(&changes)
+    }
+
+    fn tables(&self) -> Result<Rc<Tables>> {
+        if let Some(tables) = &*self.tables.borrow() {
+            return Ok(tables.clone());
+        }
+        let tables = Rc::new(Tables::open(self.storage.sql())?);
+        *self.tables.borrow_mut() = Some(tables.clone());
+        Ok(tables)
     }
 
     fn keep_following(self: &Rc<Self>) {
@@ -132,7 +143,7 @@ impl Shell {
     }
 
     async fn sync_sites(&self, connection: &Connection) -> std::result::Result<(), SyncError> {
-        let tables = Tables::open(self.storage.sql())?;
+        let tables = self.tables()?;
         let stream = sync::sites_stream(connection).await?;
         let mut position = tables.position()?;
         let is_other =

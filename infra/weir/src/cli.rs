@@ -89,6 +89,9 @@ pub(crate) struct UpOptions {
     /// Networks whose forwarding headers the collector believes, as CIDRs separated by commas.
     #[arg(long, env = "WEIR_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", value_parser = cidr_list)]
     pub(crate) trusted_proxies: String,
+    /// Let the operator's token cause a panic in the edge worker, for tests.
+    #[arg(long, env = "WEIR_TEST_PANIC", hide = true, action = clap::ArgAction::Set, default_value_t = false, value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) test_panic: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -268,6 +268,7 @@ impl Prepared {
             slots: options.slots,
             backlog_bytes_max: options.backlog_bytes_max,
             trusted_proxies: &options.trusted_proxies,
+            test_panic: options.test_panic,
             secrets: &self.secrets,
         };
         workerd_config::install(&self.home, &self.installation, &edge)?;
@@ -321,8 +322,13 @@ async fn cut_logs(home: Home, ended: CancellationToken) {
 pub(crate) fn start_log() {
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let started =
-        tracing_subscriber::fmt().compact().with_target(false).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let started = tracing_subscriber::fmt()
+        .compact()
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
     if let Err(error) = started {
         tracing::debug!(%error, "a log is there already");
     }

@@ -28,6 +28,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) backlog_bytes_max: u64,
     /// Networks whose forwarding headers are believed.
     pub(crate) trusted_proxies: &'a str,
+    /// Whether the operator's token may cause a panic, for tests.
+    pub(crate) test_panic: bool,
     /// Passwords and token.
     pub(crate) secrets: &'a Secrets,
 }
@@ -64,13 +66,17 @@ fn values(edge: &Edge, objects: &str) -> Vec<(&'static str, String)> {
         ("EDGE_TOKEN", edge.secrets.edge_token.clone()),
         ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
         ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
+        ("TEST_PANIC", u8::from(edge.test_panic).to_string()),
     ]
 }
 
 /// Puts the values in place; every one stands between quotes in the template.
 fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
     let mut text = String::with_capacity(template.len() + 512);
-    let mut rest = template;
+    // Comments may show what a value looks like.
+    let code: Vec<&str> = template.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let code = code.join("\n");
+    let mut rest = code.as_str();
     while let Some((before, after)) = rest.split_once('@') {
         text.push_str(before);
         let name_and_rest = after.split_once('@').filter(|(name, _)| is_name(name));
@@ -122,6 +128,7 @@ mod tests {
             slots: 3,
             backlog_bytes_max: 1000,
             trusted_proxies: "127.0.0.0/8",
+            test_panic: false,
             secrets: &secrets,
         };
         let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"")).unwrap();
@@ -134,7 +141,7 @@ mod tests {
     #[test]
     fn an_unknown_value_is_an_error() {
         let values = [("A", "x\"y".to_owned())];
-        assert_eq!(render("@0xabc; \"@A@\" a@b", &values).unwrap(), "@0xabc; \"x\\\"y\" a@b");
+        assert_eq!(render("# @NAME@\n@0xabc; \"@A@\" a@b", &values).unwrap(), "@0xabc; \"x\\\"y\" a@b");
         assert!(render("@B@", &values).unwrap_err().to_string().contains('B'));
     }
 }

@@ -103,6 +103,8 @@ pub struct Engine {
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
     next_table: AtomicU64,
+    /// Tables without holders, to be dropped on the next thread that may block.
+    unheld: Mutex<Vec<String>>,
 }
 
 impl Engine {
@@ -127,6 +129,7 @@ impl Engine {
             idle: Mutex::new(Vec::new()),
             waiting: Arc::new(AtomicUsize::new(0)),
             next_table: AtomicU64::new(1),
+            unheld: Mutex::new(Vec::new()),
         }))
     }
 
@@ -152,6 +155,18 @@ impl Engine {
         let connection = lock(&self.catalog).try_clone()?;
         connection.execute_batch(&format!("CREATE TABLE {name} AS FROM nothing.events LIMIT 0"))?;
         Ok(Table::new(Arc::clone(self), name, connection))
+    }
+
+    /// Drops the tables that nobody holds. Blocks.
+    fn sweep(&self) {
+        let unheld = std::mem::take(&mut *lock(&self.unheld));
+        for name in unheld {
+            let dropped = lock(&self.catalog).execute_batch(&format!("DROP TABLE {name}"));
+            if let Err(error) = dropped {
+                tracing::warn!(table.name = name, %error, "table of the live end cannot be dropped, trying again");
+                lock(&self.unheld).push(name);
+            }
+        }
     }
 
     fn checkout(&self) -> Result<Connection, EngineError> {

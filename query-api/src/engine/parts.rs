@@ -3,7 +3,7 @@
 use super::{EngineError, path_text};
 use duckdb::Connection;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Most parts of one query: twenty times what compaction leaves of a year.
@@ -54,7 +54,7 @@ impl Parts {
         Ok(attached)
     }
 
-    fn attach(&mut self, connection: &Connection, name: &str, path: &PathBuf) -> Result<Arc<AttachedPart>, EngineError> {
+    fn attach(&mut self, connection: &Connection, name: &str, path: &Path) -> Result<Arc<AttachedPart>, EngineError> {
         if let Some(slot) = self.slots.get_mut(name) {
             slot.used = self.clock;
             return Ok(Arc::clone(&slot.part));

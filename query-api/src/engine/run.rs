@@ -48,6 +48,7 @@ impl Engine {
         let watch = tokio::spawn(watch);
         let engine = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
+            engine.sweep();
             let result = work(&Session { engine: &engine, connection: &connection, stop: &stop });
             // The watch may have ended already.
             let _ended = done_sender.send(());

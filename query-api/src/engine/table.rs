@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use weir_rollup::columns;
 use weir_rollup::row::EventRow;
 
-/// A table with the columns of `events`. It is dropped with the last holder: a query that reads it is one.
+/// A table with the columns of `events`. It is dropped some time after its last holder: a query that reads it is one.
 pub struct Table {
     engine: Arc<Engine>,
     /// Name with schema.
@@ -29,6 +29,7 @@ impl Table {
         if rows.is_empty() {
             return Ok(());
         }
+        self.engine.sweep();
         let batch = columns::events_batch(rows)?;
         let connection = super::lock(&self.connection);
         let (schema, table) = self.name.split_once('.').unwrap_or(("main", &self.name));
@@ -41,10 +42,8 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        let catalog = super::lock(&self.engine.catalog);
-        if let Err(error) = catalog.execute_batch(&format!("DROP TABLE IF EXISTS {}", self.name)) {
-            tracing::warn!(table.name = self.name, %error, "table of the live end cannot be dropped");
-        }
+        // Dropping may happen on an async thread, where DuckDB must not be waited for.
+        super::lock(&self.engine.unheld).push(std::mem::take(&mut self.name));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::query::{self, Refusal};
 use crate::service::Service;
 use axum::Json;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -39,10 +40,14 @@ pub(super) struct SiteParameter {
 pub(super) async fn current_visitors(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
-    Query(parameter): Query<SiteParameter>,
+    parameter: Result<Query<SiteParameter>, QueryRejection>,
 ) -> Result<Json<i64>, ApiError> {
     let grant = grant(&service, &headers).await?;
-    let site_name = parameter.site_id.filter(|site| !site.is_empty()).ok_or(Refusal::MissingSite)?;
+    let site_name = parameter
+        .ok()
+        .and_then(|Query(parameter)| parameter.site_id)
+        .filter(|site| !site.is_empty())
+        .ok_or(Refusal::MissingSite)?;
     let site = service.directory.authorise(&grant, &site_name).await?;
     Ok(Json(service.current_visitors(site).await?))
 }

@@ -36,8 +36,7 @@ pub(super) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Respo
 }
 
 fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let tag =
-        format!("\"{}\"", file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
+    let tag = tag(&file.metadata.sha256_hash());
     let caching = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let constant = HeaderValue::from_static;
     let fixed: [(HeaderName, HeaderValue); 2] =
@@ -55,6 +54,12 @@ fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// Half of the file's SHA-256.
+fn tag(hash: &[u8; 32]) -> String {
+    let (half, _) = hash.split_at(16);
+    half.try_into().map_or_else(|_| String::new(), |half| format!("\"{:032x}\"", u128::from_be_bytes(half)))
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -35,10 +35,10 @@ fn write_row_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Paramet
         };
         let _infallible = write!(columns, "{value} AS k{index}, ");
     }
-    let _infallible = write!(
+    let _infallible = writeln!(
         sql,
         "row_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(DISTINCT visit_id) AS visits, \
-         count(*) FILTER (name = 'pageview') AS pageviews, count(*) AS events FROM matching_rows AS rows{}),\n",
+         count(*) FILTER (name = 'pageview') AS pageviews, count(*) AS events FROM matching_rows AS rows{}),",
         group_by(scope.query)
     );
 }
@@ -72,11 +72,11 @@ fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Param
         };
         let _infallible = write!(columns, "{value} AS k{index}, ");
     }
-    let _infallible = write!(
+    let _infallible = writeln!(
         sql,
         "visit_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(*) AS visits, \
          coalesce(sum(pageviews), 0) AS pageviews, count(*) FILTER (interactive_events < 2) AS bounces, \
-         coalesce(sum(last_ms - first_ms), 0) AS duration_ms FROM {from}{where_clause}{}),\n",
+         coalesce(sum(last_ms - first_ms), 0) AS duration_ms FROM {from}{where_clause}{}),",
         group_by(query)
     );
 }

@@ -95,10 +95,6 @@ struct Needs {
     row_cells: bool,
     /// Figures of visits, or visitors by visit.
     visit_cells: bool,
-    /// The filters look at events, therefore also visits are chosen by their rows.
-    event_filters: bool,
-    /// A dimension or filter looks at where visits began or ended.
-    edges: bool,
     /// Visitors and visits are those of matching rows.
     of_events: bool,
 }
@@ -113,9 +109,6 @@ impl Needs {
             // With dimensions of events their rows decide which results there are.
             row_cells: of_rows || of_events,
             visit_cells: of_visits || (counts_people && !of_events),
-            event_filters: query.filters_events(),
-            edges: query.dimensions.iter().any(crate::query::Dimension::is_of_visits)
-                || query.any_leaf(|leaf| leaf.dimension.is_of_visits()),
             of_events,
         }
     }

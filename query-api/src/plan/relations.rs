@@ -59,8 +59,10 @@ pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
 
 /// Writes the relations up to `matching_rows` and `matching_visits`, as far as they are needed, each followed by a comma.
 pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, needs: Needs, parameters: &mut Parameters) {
-    let uses_rows = needs.row_cells || needs.event_filters;
-    let uses_visits = needs.visit_cells || needs.edges;
+    let by_rows = scope.query.filters_events();
+    let looks_at_edges = scope.query.looks_at_edges();
+    let uses_rows = needs.row_cells || by_rows;
+    let uses_visits = needs.visit_cells || looks_at_edges;
     let (opening, rest): (Vec<_>, Vec<_>) = scope.query.filters.iter().partition(|filter| predicate::is_of_opening(filter));
     // Writing to a string cannot fail.
     if uses_rows {
@@ -78,19 +80,22 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
         );
     }
     if uses_rows {
-        let visits = if needs.edges { " JOIN visits USING (visit_id)" } else { "" };
-        let edges =
-            if needs.edges { ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname" } else { "" };
+        let visits = if looks_at_edges { " JOIN visits USING (visit_id)" } else { "" };
+        let edges = if looks_at_edges {
+            ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname"
+        } else {
+            ""
+        };
         let rest = predicate::all(rest.iter().copied(), Subject::Row, parameters);
-        let _infallible = write!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {rest}),\n");
+        let _infallible = writeln!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {rest}),");
     }
     if needs.visit_cells {
-        let condition = if needs.event_filters {
+        let condition = if by_rows {
             "visit_id IN (SELECT visit_id FROM matching_rows)".to_owned()
         } else {
             predicate::all(rest.iter().copied(), Subject::Visit, parameters)
         };
-        let _infallible = write!(sql, "matching_visits AS (SELECT * FROM visits WHERE {condition}),\n");
+        let _infallible = writeln!(sql, "matching_visits AS (SELECT * FROM visits WHERE {condition}),");
     }
 }
 

@@ -75,14 +75,12 @@ impl Calendar {
         let local = match self.runs.as_slice() {
             [(_, offset)] => format!("({column} + {offset})"),
             runs => {
-                let mut cases = String::from("CASE");
-                for (index, (_, offset)) in runs.iter().enumerate() {
-                    match runs.get(index + 1) {
-                        Some((end, _)) => cases.push_str(&format!(" WHEN {column} < {end} THEN {offset}")),
-                        None => cases.push_str(&format!(" ELSE {offset} END")),
-                    }
-                }
-                format!("({column} + {cases})")
+                let case = |(index, (_, offset)): (usize, &(i64, i64))| match runs.get(index + 1) {
+                    Some((end, _)) => format!("WHEN {column} < {end} THEN {offset}"),
+                    None => format!("ELSE {offset}"),
+                };
+                let cases: Vec<String> = runs.iter().enumerate().map(case).collect();
+                format!("({column} + CASE {} END)", cases.join(" "))
             }
         };
         match unit {

@@ -88,6 +88,11 @@ impl Query {
         self.any_leaf(|leaf| leaf.dimension.is_of_events())
     }
 
+    /// A dimension or filter looks at where visits began or ended.
+    pub fn looks_at_edges(&self) -> bool {
+        self.dimensions.iter().any(Dimension::is_of_visits) || self.any_leaf(|leaf| leaf.dimension.is_of_visits())
+    }
+
     /// Visitors and visits are those with a matching event, not those that overlap the range.
     pub fn is_of_events(&self) -> bool {
         self.filters_events() || self.dimensions.iter().any(Dimension::is_of_events)

@@ -170,7 +170,7 @@ mod tests {
     fn names_mean_what_the_contract_says() {
         let now = "2026-11-21T10:20:30.456Z";
         let check = |name: &str, zone: Tz, from: &str, to: &str| {
-            assert_eq!(resolve(&json!(name), zone, now), [from, to], "{name} {zone}")
+            assert_eq!(resolve(&json!(name), zone, now), [from, to], "{name} {zone}");
         };
         check("day", UTC, "2026-11-21T00:00:00+00:00", "2026-11-21T10:20:30+00:00");
         check("day", Pacific::Auckland, "2026-11-21T00:00:00+13:00", "2026-11-21T23:20:30+13:00");

@@ -1,6 +1,7 @@
 //! Requests and what becomes of them: every refusal with its text.
 
 use super::*;
+use crate::query::Operator::{Contains, ContainsNot, Is, IsNot};
 use crate::query::{TimeUnit, VisitField};
 use serde_json::json;
 
@@ -197,7 +198,6 @@ fn filters_become_a_tree() {
             case_sensitive,
         })
     };
-    use crate::query::Operator::{Contains, ContainsNot, Is, IsNot};
     assert_eq!(
         query.filters,
         [

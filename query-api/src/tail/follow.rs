@@ -148,7 +148,6 @@ impl Follower {
     /// The newest head, once it is known. `None` when nobody tells any more.
     async fn head(&mut self) -> Option<Option<HeadEntry>> {
         let slot = self.heads.wait_for(|slot| *slot != HeadSlot::Unknown).await.ok()?.clone();
-        self.heads.mark_unchanged();
         match slot {
             HeadSlot::Known(head) => Some(head),
             HeadSlot::Unknown => None,

@@ -111,6 +111,7 @@ async fn current_visitors_and_sites() {
     assert_eq!(fixture.send(get(&format!("{path}?site_id=a.example"), Some(KEY))).await, (StatusCode::OK, "2".to_owned()));
     refused(&fixture, get(&format!("{path}?site_id=b.example"), Some(KEY)), 401, WRONG_KEY).await;
     refused(&fixture, get(path, Some(KEY)), 400, NO_SITE).await;
+    refused(&fixture, get(&format!("{path}?site_id=a.example&site_id=a.example"), Some(KEY)), 400, NO_SITE).await;
     refused(&fixture, get(path, None), 401, NO_KEY).await;
     let (_, sites) = fixture.send(get("/api/sites", Some("weir_two"))).await;
     assert_eq!(sites, r#"[{"domain":"b.example","timezone":"Europe/Berlin"}]"#);

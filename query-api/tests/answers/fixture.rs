@@ -188,13 +188,13 @@ pub(crate) fn at(text: &str) -> i64 {
 /// A visit under construction: its rows share visitor, visit and opening.
 pub(crate) struct Visit {
     site_id: u32,
-    visit_id: u64,
+    id: u64,
     opening: Arc<Opening>,
 }
 
 impl Visit {
-    pub(crate) fn new(visit_id: u64, opening: Opening) -> Self {
-        Self { site_id: 1, visit_id, opening: Arc::new(opening) }
+    pub(crate) fn new(id: u64, opening: Opening) -> Self {
+        Self { site_id: 1, id, opening: Arc::new(opening) }
     }
 
     pub(crate) fn of_site(mut self, site_id: u32) -> Self {
@@ -211,7 +211,7 @@ impl Visit {
             received_ms: event_ms,
             event_id: u128::from(seq),
             retry: false,
-            visit_id: self.visit_id,
+            visit_id: self.id,
             name: name.to_owned(),
             hostname: "a.example".to_owned(),
             pathname: pathname.to_owned(),

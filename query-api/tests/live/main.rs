@@ -16,7 +16,7 @@ fn pageviews() -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_acknowledged_event_is_counted_at_once_and_after_it_is_sealed() {
     let mut region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     let seq = region.publish(&batch(1, 1, vec![event(1, "/"), event(1, "/b"), event(2, "/")])).await;
     let published = Instant::now();
@@ -45,7 +45,7 @@ async fn an_acknowledged_event_is_counted_at_once_and_after_it_is_sealed() {
     assert_eq!(service.query(&visits).await["results"][0]["metrics"], json!([2, 0, 2]));
     service.stop().await;
     // Another start folds the same.
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     assert_eq!(service.query(&visits).await["results"][0]["metrics"], json!([2, 0, 2]));
     service.stop().await;
@@ -54,7 +54,7 @@ async fn an_acknowledged_event_is_counted_at_once_and_after_it_is_sealed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watermark_follows_the_clock_and_what_batchers_hold() {
     let region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     let watermark = |answer: &Value| {
         let text = answer["meta"]["watermark"].as_str().unwrap();
@@ -79,7 +79,7 @@ async fn the_watermark_follows_the_clock_and_what_batchers_hold() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_loses_or_doubles_while_heads_move() {
     let mut region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     let asking = {
         let service = service.clone();
@@ -112,7 +112,7 @@ async fn no_answer_loses_or_doubles_while_heads_move() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_go_on_while_nats_is_away() {
     let mut region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     region.publish(&batch(1, 1, vec![event(1, "/")])).await;
     service.counts(1).await;
@@ -129,7 +129,7 @@ async fn it_waits_for_nats() {
     let mut region = Region::start().await;
     region.publish(&batch(1, 1, vec![event(1, "/")])).await;
     region.kill_nats();
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     let (status, body) = service.until(|service| async move { service.get("/api/health").await }).await;
     assert_eq!(status, 503, "{body}");
     region.restart_nats();
@@ -141,7 +141,7 @@ async fn it_waits_for_nats() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_valid_at_once_and_until_revoked() {
     let region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     for index in 0..20 {
         let key = format!("weir_{index}");
@@ -165,7 +165,7 @@ async fn keys_are_valid_at_once_and_until_revoked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_decoded_stops_the_live_end_alone() {
     let mut region = Region::start().await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     region.publish(&batch(1, 1, vec![event(1, "/")])).await;
     region.seal().await;
@@ -186,7 +186,7 @@ async fn newer_logic_leaves_what_is_sealed() {
     region.seal_with_logic(Some("99-0123456789abcdef")).await;
     let sealed_ms = region::now_ms() as i64;
     region.publish(&batch(1, 2, vec![event(1, "/")])).await;
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     service.healthy().await;
     let answer = service.query(&pageviews()).await;
     assert_eq!(answer["results"][0]["metrics"][0], 1);
@@ -203,7 +203,7 @@ async fn newer_logic_leaves_what_is_sealed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_live_end_waits_for_the_next_parts() {
     let mut region = Region::start().await;
-    let service = region.serve(|config| config.tail_rows_max = 10).await;
+    let service = region.serve(|config| config.tail_rows_max = 10);
     service.healthy().await;
     for number in 1..=12 {
         region.publish(&batch(1, number, (0..5).map(|visitor| event(visitor, "/")).collect())).await;
@@ -233,7 +233,7 @@ async fn a_recreated_stream_is_not_taken_for_the_old_one() {
     for number in 1..=5 {
         region.publish(&batch(2, number, vec![event(2, "/")])).await;
     }
-    let service = region.serve(|_| {}).await;
+    let service = region.serve(|_| {});
     let alarm = service
         .until(|service| async move {
             service.status().await["alarms"][0].as_str().filter(|alarm| alarm.contains("created")).map(str::to_owned)

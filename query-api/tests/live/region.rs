@@ -238,7 +238,7 @@ impl Region {
     }
 
     /// A service on the region.
-    pub(crate) async fn serve(&self, change: impl FnOnce(&mut Config)) -> Service {
+    pub(crate) fn serve(&self, change: impl FnOnce(&mut Config)) -> Service {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let path = |name: &str| self.folder.path().join(name);
         let mut config = Config::new(listen, nats_config(self.port, "query"), "local", vec![0], path("files"), path("work"));

@@ -212,6 +212,8 @@ fn referrer(json: &Map<String, Value>, errors: &mut EventErrors) -> String {
 /// The named sites, or the page's host when none is named.
 fn domains(json: &Map<String, Value>, hostname: &str, errors: &mut EventErrors) -> Vec<String> {
     let text = match first(json, &["d", "domain"]) {
+        // The page is refused already, so that nobody can know its host.
+        None if hostname.is_empty() => return Vec::new(),
         None if hostname == "(none)" => "",
         None => hostname,
         Some(Value::String(text)) => text,

@@ -66,7 +66,7 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
         "site": DOMAIN, "key": key, "curl": curl, "answer": answer,
     });
     let text = format!(
-        "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}\n  collector  {}\n\n{curl}\n{answer:#}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
+        "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
         session.run.query_url, session.run.collector_url
     );
     tracing::debug!(address, "dashboard");
