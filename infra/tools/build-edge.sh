@@ -8,6 +8,7 @@ esbuild=.tools/bin/esbuild
 [ -x "$esbuild" ] || { echo "build-edge: esbuild is missing. Bring it with: infra/tools/setup.sh" >&2; exit 1; }
 out=target/edge
 bindings=target/edge-bindings
+built="${CARGO_TARGET_DIR:-target}"
 mkdir -p "$out" "$bindings"
 
 # Puts a file in place only when its bytes differ, so that cargo does not rebuild for nothing.
@@ -28,8 +29,8 @@ done
 cargo build --quiet --profile wasm --target wasm32-unknown-unknown -p weir-edge-worker
 cargo build --quiet --profile tool -p weir-bindgen
 
-target/tool/weir-bindgen --target module --experimental-reset-state-function --force-enable-abort-handler \
-    --out-dir "$bindings" --out-name bindings target/wasm32-unknown-unknown/wasm/weir_edge_worker.wasm
+"$built/tool/weir-bindgen" --target module --experimental-reset-state-function --force-enable-abort-handler \
+    --out-dir "$bindings" --out-name bindings "$built/wasm32-unknown-unknown/wasm/weir_edge_worker.wasm"
 # workerd gives a compiled module for a plain import of a .wasm file, which is what `import source` asks for elsewhere.
 sed -i.old 's/^import source /import /' "$bindings/bindings.js"
 cp edge-worker/entry.js "$bindings/entry.js"

@@ -281,7 +281,7 @@ async fn bad_queries(stats: &Stats) -> Result<()> {
         (json!({"filters": [["is", "event:page", "/"]]}), "#/filters/0: Invalid filter"),
         (json!({"filters": [["and", []]]}), "#/filters/0: Invalid filter"),
         (json!({"filters": "all"}), "#/filters"),
-        (json!({"filters": [deep]}), "filter"),
+        (json!({"filters": [deep]}), "The request body is not valid JSON."),
         (json!({"date_range": "yesteryear"}), "#/date_range: Invalid date range"),
         (json!({"date_range": ["2024-02-30", "2024-03-01"]}), "#/date_range: Invalid date range"),
         (json!({"date_range": {"from": 1}}), "#/date_range: Invalid date range"),

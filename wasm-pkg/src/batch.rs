@@ -37,7 +37,8 @@ pub(crate) enum EncodeError {
 
 pub(crate) fn encode(body: &[u8], context: &str, random: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let known: Known = serde_json::from_str(context)?;
-    let visitor_id = known.visitor_id.parse().map_err(|_| EncodeError::Field { field: "visitor_id", form: "a decimal number below 2^64" })?;
+    let visitor_id =
+        known.visitor_id.parse().map_err(|_| EncodeError::Field { field: "visitor_id", form: "a decimal number below 2^64" })?;
     let producer = hex::decode(&known.producer)
         .ok()
         .filter(|id| id.len() == 16)

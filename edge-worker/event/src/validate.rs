@@ -40,7 +40,10 @@ pub const ENGAGEMENT_MS_LIMIT: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// A body that could be read: what became of each of its events.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, and one event is the usual body")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "one lives at a time, and one event is the usual body")
+)]
 pub enum Body {
     /// The body was one object.
     One(Result<Draft, EventErrors>),

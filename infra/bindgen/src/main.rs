@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-const USAGE: &str = "usage: weir-bindgen --target module|bundler|nodejs|web --out-dir DIR [--out-name NAME] [--typescript] [--keep-debug]
+const USAGE: &str =
+    "usage: weir-bindgen --target module|bundler|nodejs|web --out-dir DIR [--out-name NAME] [--typescript] [--keep-debug]
                     [--experimental-reset-state-function] [--force-enable-abort-handler] INPUT.wasm";
 
 fn main() -> Result<()> {

@@ -320,8 +320,8 @@ async fn cut_logs(home: Home, ended: CancellationToken) {
 
 /// The supervisor's own warnings, for people, on standard error.
 pub(crate) fn start_log() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,weir_reader=error,async_nats=error"));
     let started = tracing_subscriber::fmt()
         .compact()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))

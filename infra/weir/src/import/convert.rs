@@ -203,7 +203,10 @@ mod tests {
     #[test]
     fn a_page_view_of_a_log() {
         let event = taken(converter(Format::Combined, 0).convert(LINE.as_bytes()));
-        assert_eq!((event.name.as_str(), event.hostname.as_str(), event.pathname.as_str()), ("pageview", "shop.example", "/a b/"));
+        assert_eq!(
+            (event.name.as_str(), event.hostname.as_str(), event.pathname.as_str()),
+            ("pageview", "shop.example", "/a b/")
+        );
         assert_eq!(event.event_ms, 1_431_857_103_000);
         assert_eq!(event.received_ms, event.event_ms);
         assert_eq!((event.site_id, event.id(), event.origin), (7, 0, Origin::Import.into()));
