@@ -1,11 +1,15 @@
 //! Crashes under load: whatever is killed, every acknowledged event counts exactly once, judged by id.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+use weir_tests::collector::{Collector, Visitor};
 use weir_tests::load::{Load, Sent};
 use weir_tests::poll::until_true;
 use weir_tests::process;
+use weir_tests::query::Stats;
 use weir_tests::weir::{CHILDREN, Weir};
 
 const SITE: &str = "faults.example";
@@ -52,6 +56,7 @@ async fn start() -> Result<Weir> {
 
 async fn verify(weir: &Weir, sent: &[(&'static str, Sent)]) -> Result<()> {
     for (site, sent) in sent {
+        eprintln!("{site}: {} acknowledged, {} unclear events", sent.acknowledged.len(), sent.unclear.len());
         sent.verify(weir, site, SETTLED_WITHIN).await.map_err(|error| error.context(format!("{site}; {}", weir.log("up"))))?;
     }
     Ok(())
@@ -138,6 +143,7 @@ async fn killed_everything_at_once() -> Result<()> {
 async fn frozen_batches_survive_a_crash_between_publish_and_delete() -> Result<()> {
     let weir = start().await?;
     let loads = Loads::start(&weir)?;
+    let mut kills = Vec::new();
     for round in 0..4_u64 {
         loads.progress(50).await?;
         // Frozen, it has batches in its socket without having answered; it may store some of them before it dies.
@@ -150,12 +156,104 @@ async fn frozen_batches_survive_a_crash_between_publish_and_delete() -> Result<(
         // Acknowledged while NATS is away: only the edge's own storage has them.
         loads.progress(20).await?;
         let workerd = weir.kill("workerd")?;
+        kills.push(chrono::Utc::now().timestamp_millis());
         weir.restarted("nats", nats, LATER_RESTART_WITHIN).await?;
         weir.restarted("workerd", workerd, LATER_RESTART_WITHIN).await?;
         weir.serving(SETTLED_WITHIN).await?;
     }
     let sent = loads.stop().await?;
-    verify(&weir, &sent).await
+    verify(&weir, &sent).await?;
+    let resent = resent_batches(&weir, &kills).await?;
+    eprintln!("batches of a dead process that the next one sent: {resent:?}");
+    ensure!(resent.iter().any(|resent| *resent > 0), "the case never arose: {resent:?}");
+    Ok(())
+}
+
+/// For each death of the edge: batches formed by a process that was dead when they came onto the stream, before the next death.
+async fn resent_batches(weir: &Weir, kills: &[i64]) -> Result<Vec<usize>> {
+    let output = weir.output(&["tail", "--from-seq", "1", "--until-end", "--json"]).await?;
+    let lines: Vec<Value> = String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    // A producer is one life of one batcher; its first event tells when it lived.
+    let mut born = BTreeMap::new();
+    for line in &lines {
+        let (producer, received) = (line["producer"].to_string(), line["event"]["received_ms"].as_i64().unwrap_or(i64::MAX));
+        let first = born.entry(producer).or_insert(received);
+        *first = received.min(*first);
+    }
+    let ends = kills.iter().skip(1).chain([&i64::MAX]);
+    let counts = kills.iter().zip(ends).map(|(killed, next)| {
+        let late: BTreeSet<_> = lines
+            .iter()
+            .filter(|line| born.get(&line["producer"].to_string()).is_some_and(|born| born < killed))
+            .filter(|line| line["stream_ms"].as_i64().is_some_and(|at| (killed..next).contains(&&at)))
+            .map(|line| (line["partition"].as_u64(), line["seq"].as_u64()))
+            .collect();
+        late.len()
+    });
+    Ok(counts.collect())
+}
+
+/// While NATS is away the edge takes what it has room for, then says so; what it took is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_backlog_is_refused_and_what_was_taken_is_kept() -> Result<()> {
+    let weir = Weir::start_with(&[("WEIR_BACKLOG_BYTES_MAX", "1048576")]).await?;
+    weir.add_site(SITE).await?;
+    let collector = Collector::of(&weir)?;
+    let nats = weir.pid("nats")?;
+    process::signal(nats, Signal::SIGSTOP);
+    let visitor = Visitor::number(1);
+    let mut taken = 0_u32;
+    let filler = "x".repeat(1_900);
+    let answer = loop {
+        let event = json!({"n": "pageview", "d": SITE, "u": format!("https://{SITE}/{taken}"), "p": {"a": filler, "b": filler, "c": filler}});
+        let answer = collector.post(&visitor, &json!(vec![event; 20])).await?;
+        if answer.status() != 202 {
+            break answer;
+        }
+        taken += 20;
+        ensure!(taken < 2_000, "{taken} events of 5.7 kB in a backlog of 1 MB");
+    };
+    ensure!(answer.status() == 503 && answer.headers().contains_key("retry-after"), "{} {:?}", answer.status(), answer.headers());
+    ensure!(taken > 60, "only {taken} events taken");
+    process::signal(nats, Signal::SIGCONT);
+    weir.serving(SETTLED_WITHIN).await?;
+    let stats = Stats::admin(&weir, SITE)?;
+    stats.await_total(SETTLED_WITHIN, &["events"], json!({}), &[f64::from(taken)]).await?;
+    collector.send(&visitor, &weir_tests::collector::pageview(SITE, "/after")).await?;
+    stats.await_total(SETTLED_WITHIN, &["events"], json!({}), &[f64::from(taken + 1)]).await?;
+    weir.flush().await?;
+    stats.await_total(SETTLED_WITHIN, &["events"], json!({}), &[f64::from(taken + 1)]).await
+}
+
+/// A Rust panic resets the whole Wasm instance, all its batchers included: the next request is served, stored events survive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panics_of_the_worker() -> Result<()> {
+    let weir = Weir::start_with(&[("WEIR_TEST_PANIC", "1")]).await?;
+    weir.add_site(SITE).await?;
+    weir.add_site(OTHER).await?;
+    let secrets: Value = serde_json::from_slice(&std::fs::read(weir.home().join("secrets.json"))?)?;
+    let token = secrets["edge_token"].as_str().context("no edge_token in secrets.json")?;
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+    let (collector, workerd) = (Collector::of(&weir)?, weir.pid("workerd")?);
+    let loads = Loads::start(&weir)?;
+    for place in ["", "?in=batcher", "", "?in=batcher"] {
+        loads.progress(40).await?;
+        // No answer, or a 500: both are the end of that request only.
+        let panicked = client.get(format!("{}/internal/panic{place}", collector.url())).bearer_auth(token).send().await;
+        ensure!(panicked.as_ref().map_or(true, |answer| answer.status().is_server_error()), "panic{place}: {panicked:?}");
+        let at = Instant::now();
+        weir.serving(Duration::from_secs(10)).await?;
+        eprintln!(
+            "panic{place}: {:?}, serving again after {:?}",
+            panicked.map(|answer| answer.status().as_u16()).ok(),
+            at.elapsed()
+        );
+    }
+    loads.progress(40).await?;
+    let sent = loads.stop().await?;
+    verify(&weir, &sent).await?;
+    ensure!(weir.pid("workerd")? == workerd, "workerd itself died of a panic in the worker");
+    Ok(())
 }
 
 /// A half-open peer: NATS stops answering but its connections stay. Every program must find out by its own deadline and recover.

@@ -3,12 +3,11 @@
 use crate::home::{Home, RunFile};
 use crate::installation::Installation;
 use crate::output::Output;
+use crate::process::is_alive;
 use crate::session::{Session, http_client};
 use crate::status::{self, PartitionStatus};
 use crate::{ports, provision};
 use anyhow::{Result, bail};
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -164,10 +163,6 @@ fn processes(home: &Home, run: &RunFile, findings: &mut Findings) {
             _ => findings.bad(name, format!("it does not run: look into {}", home.log(name).display())),
         }
     }
-}
-
-fn is_alive(id: u32) -> bool {
-    i32::try_from(id).is_ok_and(|id| kill(Pid::from_raw(id), None).is_ok())
 }
 
 async fn health(url: &str) -> Result<String> {

@@ -11,6 +11,7 @@ mod keys;
 mod nats_config;
 mod output;
 mod ports;
+mod process;
 mod provision;
 mod secrets;
 mod service;

@@ -4,9 +4,9 @@
 //! that the supervisor is gone, in whatever way. The reaper holds a lock until all is ended: the next `weir up` waits for it.
 
 use crate::home::try_lock;
+use crate::process::is_alive;
 use anyhow::{Context as _, Result};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufRead as _;
@@ -29,7 +29,7 @@ pub(crate) fn run(lock: &Path) -> Result<()> {
         super::child::signal_group(*id, Signal::SIGKILL);
     }
     let deadline = Instant::now() + GONE_WITHIN;
-    while running.iter().any(|id| is_there(*id)) && Instant::now() < deadline {
+    while running.iter().any(|id| is_alive(*id)) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
@@ -51,10 +51,6 @@ fn follow(running: &mut BTreeSet<u32>, line: &str) {
     } else if let Some(id) = line.strip_prefix('-').and_then(|id| id.parse().ok()) {
         running.remove(&id);
     }
-}
-
-fn is_there(id: u32) -> bool {
-    i32::try_from(id).is_ok_and(|id| kill(Pid::from_raw(id), None).is_ok())
 }
 
 #[cfg(test)]
