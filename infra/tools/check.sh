@@ -2,8 +2,8 @@
 # `make check`: format, lints, docs, types. Warnings are errors.
 source "$(dirname "$0")/steps.sh"
 steps 7
-step "tools and packages" infra/tools/setup.sh
-step "dashboard and tracker, which the crates embed" bash -c "npm run --silent build --workspace @weir/dashboard && infra/tools/build-edge.sh"
+step "tools, packages and dashboard" infra/tools/setup.sh
+step "tracker, which the worker embeds" infra/tools/build-edge.sh
 step "format" cargo fmt --all --check
 step "clippy" cargo clippy --quiet --workspace --exclude weir-edge-worker --exclude weir-wasm-pkg --all-targets -- -D warnings
 step "clippy for Wasm" cargo clippy --quiet --target wasm32-unknown-unknown -p weir-edge-worker -p weir-wasm-pkg -- -D warnings

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 tools="$PWD/.tools"
 stamps="$tools/stamps"
-steps=6
+steps=7
 step=0
 # shellcheck source=infra/tools/versions.env
 . infra/tools/versions.env
@@ -161,6 +161,10 @@ if ! { [ -d node_modules ] && is_done npm "${manifests[@]}"; }; then
     npm ci --no-progress --loglevel=error || fail "npm ci failed: see above."
     stamp_done npm "${manifests[@]}"
 fi
+
+# So that plain `cargo test` works from here on: the query API embeds it.
+begin "dashboard"
+infra/tools/build-dashboard.sh
 
 begin "weir-bindgen"
 bindgen_sources=(infra/bindgen/Cargo.toml rust-toolchain.toml infra/bindgen/src/*.rs)

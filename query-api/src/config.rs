@@ -20,6 +20,8 @@ pub struct Config {
     pub files: PathBuf,
     /// Folder for what DuckDB puts on disk, `$WEIR_HOME/.work/query-api`; not shared with other programs.
     pub work: PathBuf,
+    /// Address under which web sites reach the collector, for the snippet that the dashboard shows; default: not known.
+    pub collector_url: Option<String>,
     /// Memory of DuckDB, MB: queries and the live ends together; default 2,048.
     pub memory_limit_mb: u64,
     /// Threads of DuckDB; default: the machine's, at most 4.
@@ -58,6 +60,7 @@ impl Config {
             partitions,
             files,
             work,
+            collector_url: None,
             memory_limit_mb: 2_048,
             duckdb_threads: std::thread::available_parallelism().map_or(2, |threads| threads.get().min(4)),
             running_queries_max: 8,

@@ -95,6 +95,7 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         directory: Directory::default(),
         store: store.clone(),
         region: config.region.clone(),
+        collector_url: config.collector_url.clone(),
         partitions,
         clock: Clock::System,
         telemetry: Telemetry::default(),

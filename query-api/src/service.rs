@@ -33,6 +33,8 @@ pub struct Service {
     pub store: Store,
     /// Name of the region.
     pub region: String,
+    /// Where web sites reach the collector.
+    pub collector_url: Option<String>,
     /// The newest view of each partition.
     pub partitions: BTreeMap<u32, watch::Receiver<Arc<PartitionView>>>,
     /// The time.

@@ -65,6 +65,9 @@ pub(crate) struct QueryOptions {
     /// Address to listen on.
     #[arg(long, env = "WEIR_QUERY_HOST", default_value = "127.0.0.1")]
     query_host: IpAddr,
+    /// Address under which web sites reach the collector; the dashboard shows it in the snippet.
+    #[arg(long, env = "WEIR_COLLECTOR_URL")]
+    collector_url: Option<String>,
     /// Memory of DuckDB, MB.
     #[arg(long, env = "WEIR_QUERY_MEMORY_MB")]
     memory_limit_mb: Option<u64>,
@@ -82,6 +85,7 @@ struct Surroundings {
     nats: NatsConfig,
     region: String,
     partitions: u32,
+    collector_url: Option<String>,
 }
 
 /// Runs the aggregator until SIGTERM or SIGINT.
@@ -103,9 +107,10 @@ pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
     start_log();
     let here = surroundings(&options.common, Role::Query)?;
     let listen = SocketAddr::new(options.query_host, options.query_port);
-    let (files, work) = (here.home.path("files"), here.home.path(".work"));
+    let (files, work) = (here.home.path("files"), here.home.path(".work/query-api"));
     let partitions = (0..here.partitions).collect();
     let mut config = weir_query_api::Config::new(listen, here.nats, &here.region, partitions, files, work);
+    config.collector_url = options.collector_url.clone().or(here.collector_url);
     set(&mut config.memory_limit_mb, options.memory_limit_mb);
     set(&mut config.duckdb_threads, options.duckdb_threads);
     set(&mut config.query_timeout_ms, options.query_timeout_ms);
@@ -155,7 +160,8 @@ fn surroundings(options: &CommonOptions, role: Role) -> Result<Surroundings> {
     if !(1..=256).contains(&partitions) {
         bail!("WEIR_PARTITIONS is {partitions}, it must be 1 to 256");
     }
-    Ok(Surroundings { home, nats, region, partitions })
+    let collector_url = run.map(|run| run.collector_url);
+    Ok(Surroundings { home, nats, region, partitions, collector_url })
 }
 
 /// Structured log lines on standard error, filtered by `RUST_LOG` (default: info).

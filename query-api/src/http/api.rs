@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
+use weir_event::site::Site;
 
 /// Largest request body.
 pub(super) const BODY_BYTES_MAX: usize = 65_536;
@@ -56,7 +57,15 @@ pub(super) async fn current_visitors(
 pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
     let grant = grant(&service, &headers).await?;
     let sites = service.directory.sites(&grant);
-    Ok(Json(sites.iter().map(|site| json!({"domain": site.domain, "timezone": site.timezone})).collect()))
+    let script_url = service.collector_url.as_ref().map(|url| format!("{}/js/script.js", url.trim_end_matches('/')));
+    let entry = |site: &Site| {
+        let mut entry = json!({"domain": site.domain, "timezone": site.timezone});
+        if let (Some(url), Value::Object(fields)) = (&script_url, &mut entry) {
+            fields.insert("script_url".to_owned(), json!(url));
+        }
+        entry
+    };
+    Ok(Json(sites.iter().map(entry).collect()))
 }
 
 /// The grant of the request's bearer token.

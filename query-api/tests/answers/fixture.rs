@@ -99,6 +99,7 @@ impl Fixture {
             directory: directory(),
             store,
             region: "local".to_owned(),
+            collector_url: Some("https://edge.example/".to_owned()),
             partitions: BTreeMap::from([(0, receiver)]),
             clock: Clock::Fixed(NOW_MS),
             telemetry: Telemetry::default(),
