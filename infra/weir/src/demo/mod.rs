@@ -56,7 +56,6 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
     import_log(session, &site, log, output).await?;
     wait_until_counted(session, &site).await?;
     let (answer, body) = ask(session, &key).await?;
-    let address = format!("{}/?site={DOMAIN}&key={key}", session.run.query_url);
     let curl = format!(
         "curl -s {}/api/v2/query -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'",
         session.run.query_url
@@ -66,10 +65,9 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
         "site": DOMAIN, "key": key, "curl": curl, "answer": answer,
     });
     let text = format!(
-        "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
+        "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}   (the dashboard asks for it)\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
         session.run.query_url, session.run.collector_url
     );
-    tracing::debug!(address, "dashboard");
     output.result(&ready, &text)?;
     Traffic::new(session, log.to_path_buf()).await?.send(ended).await
 }

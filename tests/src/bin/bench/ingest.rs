@@ -17,6 +17,7 @@ const PROBES: u32 = 100;
 /// Senders at once, each with a connection of its own.
 const SENDERS: u32 = 48;
 const LOAD_FOR: Duration = Duration::from_secs(12);
+const NO_OP_FOR: Duration = Duration::from_secs(4);
 
 /// Sends single events and asks for each until it is counted.
 pub(crate) async fn send_to_visible(weir: &Weir, report: &mut Report) -> Result<()> {
@@ -41,6 +42,30 @@ pub(crate) async fn send_to_visible(weir: &Weir, report: &mut Report) -> Result<
     let text = |values: &mut [f64]| format!("p50 {:.0} ms, p99 {:.0} ms", percentile(values, 0.5), percentile(values, 0.99));
     report.add("event sent → acknowledged, idle", text(&mut acknowledged), "");
     report.add("event sent → visible in a query, idle", text(&mut visible), "p99 ≤ 2 s");
+    Ok(())
+}
+
+/// What a request costs that does nothing: how fast this machine is at the moment, to read the next figures by.
+pub(crate) async fn no_op(weir: &Weir, report: &mut Report) -> Result<()> {
+    let workerd = weir.pid("workerd")?;
+    let before = process::cpu_seconds(workerd)?;
+    let (started, answered) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let mut senders = JoinSet::new();
+    for _ in 0..SENDERS {
+        let (collector, answered) = (Collector::of(weir)?, answered.clone());
+        senders.spawn(async move {
+            while started.elapsed() < NO_OP_FOR {
+                if collector.client().get(format!("{}/nothing", collector.url())).send().await.is_ok() {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    while let Some(joined) = senders.join_next().await {
+        joined?;
+    }
+    let rate = answered.load(Ordering::Relaxed) as f64 / (process::cpu_seconds(workerd)? - before);
+    report.add("workerd, a request that does nothing (for comparison)", format!("{} requests/s/core", grouped(rate)), "");
     Ok(())
 }
 

@@ -44,11 +44,11 @@ async fn run() -> Result<()> {
     ingest::send_to_visible(&weir, &mut report).await?;
 
     step(3, "ingest through the edge");
+    ingest::no_op(&weir, &mut report).await?;
     ingest::throughput(&weir, 1, &mut report).await?;
     ingest::throughput(&weir, 10, &mut report).await?;
 
-    weir.flush().await?;
-    sealing::settled(&weir).await?;
+    sealing::merge(&weir).await?;
     sealing::file_sizes(&weir, EDGE_SITE, "through the edge, with event ids", &mut report).await?;
 
     step(4, "2 M events from the stream into sealed files");

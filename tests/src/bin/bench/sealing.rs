@@ -1,14 +1,15 @@
 //! The stream into sealed files: processor time of the aggregator for two million events, and the size of what it leaves.
 
-use crate::LOG_SITE;
 use crate::log_file;
 use crate::report::{Report, grouped};
+use crate::{EDGE_SITE, LOG_SITE};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
 use std::time::{Duration, Instant};
+use weir_tests::collector::{Collector, Visitor, pageview};
+use weir_tests::poll::{Look, until};
 use weir_tests::process;
 use weir_tests::query::Stats;
 use weir_tests::weir::Weir;
@@ -17,9 +18,9 @@ use weir_tests::weir::Weir;
 pub(crate) const EVENTS: u64 = 1_000_000;
 /// Events of further sites on both partitions.
 const OTHERS: [(&str, u64); 2] = [("second.example", 500_000), ("third.example", 500_000)];
-/// Merging goes on after the flush: its time counts too, until nothing changes for so long.
-const SETTLED_AFTER: Duration = Duration::from_secs(6);
-const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+/// The aggregator merges when a partition has so many parts of flushes.
+const FLUSHES_TO_MERGE: u32 = 8;
+const MERGED_WITHIN: Duration = Duration::from_mins(2);
 
 /// Imports everything and waits until it is sealed and merged.
 pub(crate) async fn seal(weir: &Weir, report: &mut Report) -> Result<()> {
@@ -48,7 +49,7 @@ pub(crate) async fn seal(weir: &Weir, report: &mut Report) -> Result<()> {
     weir.json(&["flush", "--timeout", "120"]).await?;
     let sealed = process::cpu_seconds(aggregator)?;
     let sealed_wall = started.elapsed().as_secs_f64();
-    settled(weir).await?;
+    merge(weir).await?;
     let merged = process::cpu_seconds(aggregator)?;
     ensure!(weir.pid("aggregator")? == aggregator, "the aggregator was restarted");
 
@@ -71,19 +72,28 @@ pub(crate) async fn seal(weir: &Weir, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the revisions stand still.
-pub(crate) async fn settled(weir: &Weir) -> Result<()> {
-    let started = Instant::now();
-    let mut last = (Value::Null, Instant::now());
-    while last.1.elapsed() < SETTLED_AFTER && started.elapsed() < SETTLED_WITHIN {
-        let status = weir.json(&["status"]).await?;
-        let revisions: Value = status["partitions"].as_array().into_iter().flatten().map(|one| one["revision"].clone()).collect();
-        if revisions != last.0 {
-            last = (revisions, Instant::now());
+/// Seals everything and waits until no larger part is left as the flushes made it. Merging starts at a number of parts, so small ones are
+/// added: one event and one flush each.
+pub(crate) async fn merge(weir: &Weir) -> Result<()> {
+    let collector = Collector::of(weir)?;
+    for number in 0..FLUSHES_TO_MERGE {
+        for site in [EDGE_SITE, LOG_SITE] {
+            collector.send(&Visitor::number(number), &pageview(site, "/merge")).await?;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        weir.flush().await?;
     }
-    Ok(())
+    until("large parts to be merged", MERGED_WITHIN, async || {
+        for partition in 0..2 {
+            let manifest = newest_manifest(weir, partition)?;
+            let flushed = manifest["parts"].as_array().into_iter().flatten().filter(|part| part["level"] == "flush");
+            let rows: u64 = flushed.filter_map(|part| part["rows"].as_u64()).sum();
+            if rows > 1_000 {
+                return Ok(Look::NotYet(format!("{rows} rows in flush parts of partition {partition}")));
+            }
+        }
+        Ok(Look::Done(()))
+    })
+    .await
 }
 
 /// Bytes an event in the files of a site's partition, by level, as the newest manifest names them.
@@ -92,7 +102,7 @@ pub(crate) async fn file_sizes(weir: &Weir, domain: &str, what: &str, report: &m
     let site = sites.as_array().into_iter().flatten().find(|site| site["domain"] == domain);
     let partition =
         site.and_then(|site| site["partition"].as_u64()).with_context(|| format!("no partition of {domain} in {sites}"))?;
-    let manifest = newest_manifest(&weir.home().join(format!("files/manifests/local-{partition}")))?;
+    let manifest = newest_manifest(weir, partition)?;
     let mut levels: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
     for part in manifest["parts"].as_array().context("no parts")? {
         let (files, rows, bytes) = levels.entry(part["level"].as_str().unwrap_or("?").to_owned()).or_default();
@@ -111,8 +121,9 @@ pub(crate) async fn file_sizes(weir: &Weir, domain: &str, what: &str, report: &m
 }
 
 /// Manifest names begin with the revision in twelve digits.
-fn newest_manifest(folder: &Path) -> Result<Value> {
-    let mut names: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+fn newest_manifest(weir: &Weir, partition: u64) -> Result<Value> {
+    let folder = weir.home().join(format!("files/manifests/local-{partition}"));
+    let mut names: Vec<_> = std::fs::read_dir(&folder)?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     names.sort();
     let newest = names.pop().with_context(|| format!("no manifest in {}", folder.display()))?;
     Ok(serde_json::from_slice(&std::fs::read(newest)?)?)
