@@ -5,6 +5,7 @@
 
 pub mod chromium;
 pub mod collector;
+pub mod independent;
 pub mod load;
 pub mod poll;
 pub mod process;

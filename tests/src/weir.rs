@@ -45,6 +45,7 @@ impl Run {
 pub struct Weir {
     home: PathBuf,
     supervisor: Mutex<Option<Supervisor>>,
+    verb: &'static str,
     options: Vec<(String, String)>,
 }
 
@@ -62,10 +63,19 @@ impl Weir {
 
     /// The same with further environment variables.
     pub async fn start_with(options: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as("up", options).await
+    }
+
+    /// `weir demo` instead of `weir up`.
+    pub async fn start_demo(options: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as("demo", options).await
+    }
+
+    async fn start_as(verb: &'static str, options: &[(&str, &str)]) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let home = tempfile::Builder::new().prefix("weir-test-").permissions(private).tempdir()?.keep();
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let weir = Self { home, supervisor: Mutex::new(None), options };
+        let weir = Self { home, supervisor: Mutex::new(None), verb, options };
         weir.up().await?;
         Ok(weir)
     }
@@ -77,7 +87,7 @@ impl Weir {
         let guard = Command::new("sh")
             .args([
                 "-c",
-                r#"cat >/dev/null; kill -KILL "$1" 2>/dev/null; if [ -z "$WEIR_KEEP" ]; then sleep 1; rm -rf "$2"; fi"#,
+                r#"cat >/dev/null; kill -KILL "$1" 2>/dev/null; if [ -z "$WEIR_KEEP" ]; then sleep 1; rm -rf "$2" "$2.up.log"; fi"#,
                 "sh",
             ])
             .arg(child.id().to_string())
@@ -95,10 +105,10 @@ impl Weir {
         ready.with_context(|| self.log("up"))
     }
 
-    /// `weir up` as a child process, output in `up.log` beside the home; does not wait for anything.
+    /// The supervisor as a child process, output in `up.log` beside the home; does not wait for anything.
     pub fn spawn_up(&self, options: &[(&str, &str)]) -> Result<Child> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path("up"))?;
-        let mut command = self.command(&["up"]);
+        let mut command = self.command(&[self.verb]);
         command.envs(options.iter().copied()).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.spawn().with_context(|| format!("cannot start {}", binary().display()))
     }
@@ -329,7 +339,14 @@ impl Drop for Weir {
             dismiss(&mut supervisor.guard);
         }
         if std::env::var_os("WEIR_KEEP").is_none() {
-            let _gone = std::fs::remove_dir_all(&self.home);
+            // The killed programs may be in the middle of a last write.
+            for _ in 0..100 {
+                let _again = std::fs::remove_dir_all(&self.home);
+                if !self.home.exists() && pids.values().all(|pid| !process::is_alive(*pid)) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let _gone = std::fs::remove_file(self.log_path("up"));
         }
     }

@@ -5,37 +5,17 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use weir_tests::collector::USER_AGENT;
+use weir_tests::independent;
 use weir_tests::poll::{Look, soft, until};
 use weir_tests::query::Stats;
-use weir_tests::weir::{Weir, fixture, repository};
+use weir_tests::weir::{Weir, fixture};
 
 /// The days of the access log.
 const DAYS: [&str; 2] = ["2015-05-17", "2015-05-20"];
 const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
-
-/// What the independent program makes of the access log. It shares only the asset suffixes and the bot patterns.
-fn independent_count() -> Result<Value> {
-    let rules = repository().join("aggregator/rollup/rules");
-    let mut patterns: Vec<String> = serde_json::from_str(&std::fs::read_to_string(rules.join("crawlers.json"))?)?;
-    let own: toml::Table = std::fs::read_to_string(rules.join("bots.toml"))?.parse()?;
-    patterns.extend(own["patterns"].as_array().into_iter().flatten().filter_map(|pattern| pattern.as_str().map(str::to_owned)));
-    let lists = json!({"asset_suffixes": weir_event::log::ASSET_SUFFIXES, "bot_patterns": patterns});
-    let mut counter = Command::new("python3")
-        .arg(fixture("count_access_log.py"))
-        .arg(fixture("access.log"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("python3 counts the log for comparison: install it")?;
-    counter.stdin.take().context("no stdin")?.write_all(lists.to_string().as_bytes())?;
-    let output = counter.wait_with_output()?;
-    ensure!(output.status.success(), "count_access_log.py: {}", output.status);
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
 
 fn number(value: &Value, name: &str) -> Result<f64> {
     value[name].as_f64().with_context(|| format!("no {name} in {value}"))
@@ -86,7 +66,7 @@ async fn check_log(weir: &Weir, site: &str, expected: &Value) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_access_log_counts_as_an_independent_program_counts_it() -> Result<()> {
-    let expected = independent_count()?;
+    let expected = independent::count()?;
     let weir = Weir::start().await?;
     weir.add_site("log.example").await?;
     let first = import_log(&weir, "log.example").await?;
