@@ -84,7 +84,7 @@ pub(crate) struct UpOptions {
     #[arg(long, env = "WEIR_SLOTS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) slots: u32,
     /// Most bytes of events that a batcher holds while NATS is away; over it, requests are answered 503.
-    #[arg(long, env = "WEIR_BACKLOG_BYTES_MAX", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_000_000..=100_000_000_000))]
+    #[arg(long, env = "WEIR_BACKLOG_BYTES_MAX", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_048_576..=2_147_483_648))]
     pub(crate) backlog_bytes_max: u64,
     /// Networks whose forwarding headers the collector believes, as CIDRs separated by commas.
     #[arg(long, env = "WEIR_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", value_parser = cidr_list)]

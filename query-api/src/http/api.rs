@@ -5,11 +5,12 @@ use crate::error::ApiError;
 use crate::query::{self, Refusal};
 use crate::service::Service;
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use weir_event::site::Site;
 
 /// Largest request body.
 pub(super) const BODY_BYTES_MAX: usize = 65_536;
+/// Most that is read of a body that is too large.
+const DRAIN_BYTES_MAX: usize = 8_000_000;
 
 /// `POST /api/v2/query`.
 pub(super) async fn query(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
@@ -78,14 +81,22 @@ pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Gran
     service.directory.grant(token.trim()).await
 }
 
-async fn read_json(body: Body) -> Result<Value, ApiError> {
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
-            ApiError::BodyTooLarge { limit_bytes: BODY_BYTES_MAX }
-        } else {
-            ApiError::Body
+/// Reads a body within its limit. What is over it is read and dropped up to [`DRAIN_BYTES_MAX`], because a client that still sends does not see an answer.
+async fn read_json(mut body: Body) -> Result<Value, ApiError> {
+    let mut bytes = Vec::new();
+    let mut received_bytes = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::Body)?;
+        let Some(data) = frame.data_ref() else { continue };
+        received_bytes += data.len();
+        if received_bytes <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(data);
+        } else if received_bytes > DRAIN_BYTES_MAX {
+            break;
         }
-    })?;
+    }
+    if received_bytes > BODY_BYTES_MAX {
+        return Err(ApiError::BodyTooLarge { limit_bytes: BODY_BYTES_MAX });
+    }
     serde_json::from_slice(&bytes).map_err(|_| Refusal::NotJson.into())
 }
