@@ -16,16 +16,7 @@ place() {
     cmp -s "$1" "$2" && rm "$1" || mv -f "$1" "$2"
 }
 
-# The tracker, which the worker has built in. The local one also sends from localhost.
-tracker=edge-worker/tracker
-mkdir -p "$tracker/dist"
-for kind in script:false script.local:true; do
-    name="${kind%%:*}"
-    "$esbuild" "$tracker/src/script.ts" --bundle --minify --format=iife --target=es2018 --log-level=warning \
-        --define:LOCAL="${kind##*:}" --outfile="$tracker/dist/$name.new.js"
-    place "$tracker/dist/$name.new.js" "$tracker/dist/$name.js"
-done
-
+infra/tools/build-tracker.sh
 cargo build --quiet --profile wasm --target wasm32-unknown-unknown -p weir-edge-worker
 cargo build --quiet --profile tool -p weir-bindgen
 

@@ -3,7 +3,7 @@
 source "$(dirname "$0")/steps.sh"
 steps 7
 step "tools, packages and dashboard" infra/tools/setup.sh
-step "tracker, which the worker embeds" infra/tools/build-edge.sh
+step "tracker, which the worker embeds" infra/tools/build-tracker.sh
 step "format" cargo fmt --all --check
 step "clippy" cargo clippy --quiet --workspace --exclude weir-edge-worker --exclude weir-wasm-pkg --all-targets -- -D warnings
 step "clippy for Wasm" cargo clippy --quiet --target wasm32-unknown-unknown -p weir-edge-worker -p weir-wasm-pkg -- -D warnings

@@ -375,7 +375,7 @@ fn nats_conf(port: u16, store: &Path) -> String {
 
 fn spawn_nats(folder: &Path) -> Child {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/bin/nats-server");
-    assert!(program.exists(), "{} is missing: run `make tools`", program.display());
+    assert!(program.exists(), "{} is missing: run `make setup`", program.display());
     let log = std::fs::File::create(folder.join("nats.log")).unwrap();
     let mut command = Command::new(program);
     command.arg("-c").arg(folder.join("nats.conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
