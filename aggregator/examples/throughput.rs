@@ -16,8 +16,10 @@ use weir_aggregator::write::{DuckLimits, Label, write_flush};
 use weir_event::model::{Event, EventBatch};
 use weir_event::{codec, subject};
 use weir_reader::{NatsConfig, heads, manifests, store::Store};
-use weir_rollup::fold::{self, Arrival, State};
+use weir_rollup::fold::{self, Arrival, KnownIds, State};
+use weir_rollup::ledger::{self, Book, Tally};
 use weir_rollup::manifest::Level;
+use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -130,11 +132,13 @@ fn rows(events: u64, part_rows: usize) -> Outcome<()> {
         std::hint::black_box(codec::decode(1, payload)?);
     }
     report("decode", &rate(events, cpu_ms() - began));
-    let (mut state, mut rows) = (State::default(), Vec::new());
+    let (mut state, mut rows, mut book) = (State::default(), Vec::new(), Book::default());
     let began = cpu_ms();
     for (seq, payload) in (1..).zip(&encoded) {
         let arrival = Arrival { seq, stream_ms: start_ms + seq * 50 };
-        rows.extend(fold::fold(&mut state, &rules, &codec::decode(1, payload)?, arrival).rows);
+        let folded = fold::fold(&mut state, &rules, &codec::decode(1, payload)?, arrival, &KnownIds::new());
+        book.add(seq, &folded.ledger);
+        rows.extend(folded.rows);
     }
     report("decode and fold", &rate(events, cpu_ms() - began));
     let began = cpu_ms();
@@ -156,13 +160,25 @@ fn rows(events: u64, part_rows: usize) -> Outcome<()> {
     let began = cpu_ms();
     let mut bytes = 0;
     for (number, chunk) in rows.chunks_mut(part_rows).enumerate() {
-        bytes += write_flush(&limits, &folder.join(format!("{number}.duckdb")), &label, chunk, &[])?.bytes;
+        let ledger = ledger_of(chunk);
+        bytes += write_flush(&limits, &folder.join(format!("{number}.duckdb")), &label, chunk, &[], &ledger)?.bytes;
     }
     report("write", &format!("{}, {} bytes a row", rate(count, cpu_ms() - began), bytes / count.max(1)));
     if std::env::var_os("KEEP").is_none() {
         std::fs::remove_dir_all(&folder)?;
     }
     Ok(())
+}
+
+/// The ledger of rows, as the aggregator has it at a flush.
+fn ledger_of(rows: &[EventRow]) -> Vec<ledger::Row> {
+    let mut book = Book::default();
+    for row in rows {
+        let bots = u64::from(row.opening.bot > 0);
+        let tally = Tally { accepted: 1, bots, ..Tally::default() };
+        book.add(row.position.seq, &[ledger::Entry { site_id: row.site_id, hour_ms: ledger::hour_of(row.received_ms), tally }]);
+    }
+    book.rows()
 }
 
 /// The whole aggregator behind a stream.

@@ -1,12 +1,16 @@
 //! Merges parts: rows of several files into one file per period. Blocks: call it on a blocking thread.
+//!
+//! Ledger rows go by their own hour: to the period it falls into, else to the one before, so that they need not be where the event rows
+//! are that they count. Together the outputs count what the inputs did.
 
 use crate::duck::{DuckLimits, Interrupt, quoted};
 use crate::write::{self, Label, WriteError};
 use duckdb::Connection;
+use std::ops::Range;
 use std::path::PathBuf;
 use weir_rollup::manifest::{Level, Part};
 use weir_rollup::merge::{Job, Period};
-use weir_rollup::part;
+use weir_rollup::part::{self, LEDGER_SORT_ORDER};
 
 /// A file to read.
 #[derive(Clone, Debug)]
@@ -36,6 +40,9 @@ pub(crate) struct Merged {
     /// The files that stand for them.
     pub(crate) outputs: Vec<Output>,
 }
+
+/// Name of the table with the inputs' ledgers, added up.
+const LEDGER: &str = "memory.main.merged_ledger";
 
 /// Event ids of rows received before this time are dropped.
 #[derive(Clone, Copy, Debug)]
@@ -69,19 +76,39 @@ fn merge(
     for (index, input) in taken.iter().enumerate() {
         connection.execute_batch(&format!("ATTACH {} AS in{index} (READ_ONLY)", quoted(&input.path)))?;
     }
+    let ledgers = taken.iter().enumerate().map(|(index, input)| {
+        format!(
+            "SELECT seq, site_id, hour_ms, kind, count FROM {}",
+            part::ledger_relation(&format!("in{index}"), input.part.format)
+        )
+    });
+    let ledgers = ledgers.collect::<Vec<_>>().join(" UNION ALL ");
+    if !taken.is_empty() {
+        connection.execute_batch(&format!("CREATE TABLE {LEDGER} AS {}", part::merge_ledger_sql(&format!("({ledgers})"))))?;
+    }
     let mut merged = Merged { replaced: taken.iter().map(|input| input.part.name.clone()).collect(), outputs: Vec::new() };
     let mut has_controls = has_controls(connection, taken.len())?;
     for period in &job.periods {
         if interrupt.is_stopped() {
             return Err(WriteError::Interrupted);
         }
-        let output = write_period(connection, &taken, period, keep_ids, has_controls, places)?;
+        let hours = ledger_hours(&job, period);
+        let output = write_period(connection, &taken, period, hours, keep_ids, has_controls, places)?;
         has_controls = has_controls && output.is_none();
         merged.outputs.extend(output);
     }
     let expected = taken.iter().map(|input| input.part.rows).sum();
     write::expect_rows(merged.outputs.iter().map(|output| output.part.rows).sum(), expected)?;
+    let expected = taken.iter().map(|input| input.part.accepted()).sum();
+    write::expect_accepted(merged.outputs.iter().map(|output| output.part.accepted()).sum(), expected)?;
     Ok(merged)
+}
+
+/// The hours whose ledger rows go to a period of the job: up to the start of the next one; the first has what is before it.
+fn ledger_hours(job: &Job, period: &Period) -> Range<i64> {
+    let is_first = job.periods.iter().all(|other| other.start_ms >= period.start_ms);
+    let next = job.periods.iter().map(|other| other.start_ms).filter(|start_ms| *start_ms > period.start_ms).min();
+    (if is_first { i64::MIN } else { period.start_ms })..next.unwrap_or(i64::MAX)
 }
 
 /// The job without the periods into which no new rows fall: what is already there needs no rewriting.
@@ -96,6 +123,15 @@ fn without_untouched(connection: &Connection, inputs: &[Input], job: &Job) -> Re
             let sql = "SELECT EXISTS (SELECT 1 FROM probe.events WHERE event_ms >= ? AND event_ms < ?)";
             if connection.query_row(sql, [period.start_ms, period.end_ms], |row| row.get(0))? {
                 touched.push(period.start_ms);
+            }
+        }
+        if input.part.format >= 2 {
+            let sql = "SELECT EXISTS (SELECT 1 FROM probe.ledger WHERE hour_ms >= ? AND hour_ms < ?)";
+            for period in &job.periods {
+                let hours = ledger_hours(job, period);
+                if connection.query_row(sql, [hours.start, hours.end], |row| row.get(0))? {
+                    touched.push(period.start_ms);
+                }
             }
         }
         connection.execute_batch("DETACH probe")?;
@@ -125,6 +161,7 @@ fn write_period(
     connection: &Connection,
     taken: &[&Input],
     period: &Period,
+    ledger_hours: Range<i64>,
     keep_ids: KeepIdsFrom,
     with_controls: bool,
     places: &mut dyn Places,
@@ -138,10 +175,15 @@ fn write_period(
         rows += connection
             .query_row(&format!("SELECT count(*) FROM in{index}.events WHERE {inside}"), [], |row| row.get::<_, u64>(0))?;
     }
-    if rows == 0 && !with_controls {
+    let in_hours = format!("hour_ms >= {} AND hour_ms < {}", ledger_hours.start, ledger_hours.end);
+    let has_ledger: bool =
+        connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {LEDGER} WHERE {in_hours})"), [], |row| row.get(0))?;
+    if rows == 0 && !with_controls && !has_ledger {
         return Ok(None);
     }
-    let (label, file) = places.next(period.level);
+    let (mut label, file) = places.next(period.level);
+    // A part without events counts as one of its period all the same.
+    label.fallback_ms = label.fallback_ms.clamp(*start_ms, end_ms - 1);
     write::create(connection, &file, rows)?;
     connection.execute_batch("BEGIN")?;
     if !indexes.is_empty() {
@@ -159,6 +201,8 @@ fn write_period(
         let union = union_all(&(0..taken.len()).collect::<Vec<_>>(), "controls");
         connection.execute_batch(&format!("INSERT INTO controls SELECT * FROM ({union}) ORDER BY seq, idx"))?;
     }
+    connection
+        .execute_batch(&format!("INSERT INTO ledger SELECT * FROM {LEDGER} WHERE {in_hours} ORDER BY {LEDGER_SORT_ORDER}"))?;
     let part = write::finish(connection, &file, &label)?;
     Ok(Some(Output { part, file }))
 }

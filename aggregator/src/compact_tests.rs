@@ -1,7 +1,9 @@
 use super::*;
-use crate::write::tests::{HOUR_START_MS, controls, label, limits, read, rows};
+use crate::write::tests::{HOUR_START_MS, controls, label, ledger_of, limits, read, rows, write};
 use crate::write::write_flush;
+use std::collections::BTreeMap;
 use std::path::Path;
+use weir_rollup::ledger;
 use weir_rollup::merge::{Limits, plan};
 use weir_rollup::row::{ControlRow, EventRow};
 
@@ -31,7 +33,7 @@ impl Folder {
 
     fn part(&self, name: &str, level: Level, mut rows: Vec<EventRow>, controls: &[ControlRow]) -> Input {
         let path = self.path().join(name);
-        let part = write_flush(&limits(self.path()), &path, &label(name, level), &mut rows, controls).unwrap();
+        let part = write(&limits(self.path()), &path, &label(name, level), &mut rows, controls).unwrap();
         Input { part, path }
     }
 
@@ -143,4 +145,71 @@ fn a_merge_that_is_told_to_end_changes_nothing() {
     let result = run(&limits(folder.path()), &interrupt, &inputs, &job, KEEP_ALL, &mut folder);
     assert!(matches!(result, Err(WriteError::Interrupted)));
     assert!(inputs.iter().all(|input| input.path.exists()));
+}
+
+/// Sums of the ledgers of files, by site, hour and kind, with the highest sequence.
+fn ledgers(inputs: &[(&Path, u32)]) -> BTreeMap<(u32, i64, String), (u64, u64)> {
+    let mut sums = BTreeMap::new();
+    for (file, format) in inputs {
+        let connection = read(file);
+        let sql = format!("SELECT site_id, hour_ms, kind, count, seq FROM {}", part::ledger_relation("p", *format));
+        let mut statement = connection.prepare(&sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let key = (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap());
+            let sum: &mut (u64, u64) = sums.entry(key).or_default();
+            *sum = (sum.0 + row.get::<_, u64>(3).unwrap(), sum.1.max(row.get(4).unwrap()));
+        }
+    }
+    sums
+}
+
+fn refused(hour: i64, count: u64, seq: u64) -> ledger::Row {
+    ledger::Row { site_id: 2, hour_ms: HOUR_START_MS + hour * 3_600_000, kind: "rejected:url".into(), count, seq }
+}
+
+#[test]
+fn a_merge_counts_what_its_inputs_counted_each_hour_with_its_period() {
+    let mut folder = Folder::new();
+    let part = |name: &str, mut rows: Vec<EventRow>, refused: &[ledger::Row]| {
+        let path = folder.path().join(name);
+        let ledger = [ledger_of(&rows), refused.to_vec()].concat();
+        let part = write_flush(&limits(folder.path()), &path, &label(name, Level::Flush), &mut rows, &[], &ledger).unwrap();
+        Input { part, path }
+    };
+    let inputs = [
+        part("a", rows(1, 300, 3), &[refused(0, 2, 900), refused(1, 1, 7), refused(9, 4, 8), refused(-5, 1, 2)]),
+        part("b", rows(1000, 200, 2), &[refused(0, 3, 20), refused(9, 1, 9)]),
+        part("c", vec![], &[refused(1, 5, 5)]),
+    ];
+    let (_, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
+    let files = |inputs: &[(&Path, u32)]| ledgers(inputs);
+    let before = files(&inputs.iter().map(|input| (input.path.as_path(), 2)).collect::<Vec<_>>());
+    let outputs: Vec<(&Path, u32)> = merged.outputs.iter().map(|output| (output.file.as_path(), output.part.format)).collect();
+    assert_eq!(files(&outputs), before);
+    let hours = |output: &Output| {
+        let ledger = output.part.ledger.clone().unwrap();
+        [ledger.min_hour_ms, ledger.max_hour_ms].map(|ms| (ms - HOUR_START_MS) / 3_600_000)
+    };
+    // Part c has no events: its time is the fallback, far in the past, which makes a period of its own that takes nothing here.
+    let periods: Vec<[i64; 2]> = merged.outputs.iter().map(hours).collect();
+    assert_eq!(periods, [[-5, -5], [0, 0], [0, 1], [0, 9]]);
+    let second = ledgers(&outputs[1..2]);
+    assert_eq!(second.get(&(2, HOUR_START_MS, "rejected:url".to_owned())), Some(&(5, 900)));
+}
+
+#[test]
+fn a_part_of_format_1_is_merged_and_its_events_are_its_ledger() {
+    let mut folder = Folder::new();
+    let mut inputs =
+        [folder.part("a", Level::Flush, rows(1, 100, 1), &[]), folder.part("b", Level::Flush, rows(100, 100, 1), &[])];
+    let connection = duckdb::Connection::open(&inputs[0].path).unwrap();
+    connection.execute_batch("DROP TABLE ledger").unwrap();
+    drop(connection);
+    (inputs[0].part.format, inputs[0].part.ledger) = (1, None);
+    let before = ledgers(&[(&inputs[0].path, 1), (&inputs[1].path, 2)]);
+    let (_, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
+    assert_eq!(merged.outputs.len(), 1);
+    assert_eq!((merged.outputs[0].part.format, merged.outputs[0].part.accepted()), (2, 200));
+    assert_eq!(ledgers(&[(&merged.outputs[0].file, 2)]), before);
 }

@@ -1,8 +1,9 @@
 //! Flush: pending rows and the fold's state become files, then a commit names them.
 
 use crate::Shared;
+use crate::balance::{self, Mismatch};
+use crate::commits::{CommitError, Commits};
 use crate::duck::DuckLimits;
-use crate::ledger::{CommitError, Ledger};
 use crate::pending::{LastFolded, Pending};
 use crate::status::now_ms;
 use crate::write::{self, Label, WriteError};
@@ -21,6 +22,8 @@ pub(crate) enum FlushError {
     Store(#[from] ReaderError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    #[error("the ledger does not balance: {0}")]
+    Unbalanced(#[from] Mismatch),
     #[error("the writer failed: {0}")]
     Task(#[from] tokio::task::JoinError),
     /// A state that no restart could read must not be committed.
@@ -31,6 +34,16 @@ pub(crate) enum FlushError {
     /// Merges never take the partition's last word, so a flush always fits.
     #[error("the manifest is ahead of what was folded")]
     Ahead,
+}
+
+impl FlushError {
+    /// Two counts that must be equal are not.
+    pub(crate) fn is_unbalanced(&self) -> bool {
+        matches!(
+            self,
+            Self::Unbalanced(_) | Self::Commit(CommitError::Unbalanced(_)) | Self::Write(WriteError::LedgerDiffers { .. })
+        )
+    }
 }
 
 /// What a DuckDB writer of this aggregator may use.
@@ -51,13 +64,14 @@ pub(crate) fn part_name(region: &str, partition: u32) -> String {
 pub(crate) async fn flush(
     shared: &Arc<Shared>,
     partition: u32,
-    ledger: &Ledger,
+    commits: &Commits,
     pending: Pending,
     state: State,
 ) -> Result<(State, Option<Manifest>), FlushError> {
     let Some(last) = pending.last().cloned() else { return Ok((state, None)) };
+    balance::check_pending(&pending)?;
     let started = Instant::now();
-    let rows = pending.rows.len();
+    let (rows, accepted) = (pending.rows.len(), pending.counts.accepted);
     let logic = shared.rules.logic();
     let (part, encoded, state) = {
         let shared = Arc::clone(shared);
@@ -78,13 +92,14 @@ pub(crate) async fn flush(
     let name = states::name(&shared.config.region, partition, last.seq, &uuid::Uuid::new_v4().simple().to_string());
     let state_object = states::put(&shared.store, &name, encoded).await?;
     tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "state stored");
-    let committed = ledger
+    let committed = commits
         .commit(move |manifest| {
             if manifest.sealed_seq >= last.seq {
                 return false;
             }
             note_logic(&mut manifest.logic, manifest.sealed_seq, logic);
             manifest.parts.extend(part);
+            manifest.accepted = manifest.accepted.map(|before| before + accepted);
             manifest.sealed_seq = last.seq;
             manifest.sealed_stream_ms = manifest.sealed_stream_ms.max(last.stream_ms);
             manifest.stream.sealed_message_id = last.message_id;
@@ -117,19 +132,20 @@ fn label(shared: &Shared, partition: u32, logic: &str, last: &LastFolded) -> Lab
     }
 }
 
-/// Writes and stores the part; `None` when there are no rows: then only the sealed sequence moves.
+/// Writes and stores the part; `None` when nothing was received: then only the sealed sequence moves.
 fn write_part(shared: &Shared, label: &Label, mut pending: Pending) -> Result<Option<Part>, FlushError> {
-    if pending.rows.is_empty() && pending.controls.is_empty() {
+    let ledger = pending.book.rows();
+    if pending.rows.is_empty() && pending.controls.is_empty() && ledger.is_empty() {
         return Ok(None);
     }
     let file = shared.work.file();
-    let part = write::write_flush(&duck_limits(shared), &file, label, &mut pending.rows, &pending.controls)?;
+    let part = write::write_flush(&duck_limits(shared), &file, label, &mut pending.rows, &pending.controls, &ledger)?;
     shared.store.adopt(&file, &label.name)?;
     Ok(Some(part))
 }
 
 /// Rows after `sealed_seq` are made with `logic`.
-fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: String) {
+pub(crate) fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: String) {
     if history.last().is_none_or(|last| last.logic != logic) {
         history.push(LogicFrom { from_seq: sealed_seq + 1, logic });
     }

@@ -1,17 +1,19 @@
 //! Folds partition streams into immutable DuckDB parts and commits them: consume → fold → collect → flush → commit.
 
+mod balance;
+mod commits;
 mod compact;
 mod config;
 mod duck;
 mod error;
 mod flush;
-mod ledger;
 mod merging;
 mod partition;
 mod pending;
 mod requests;
 mod session;
 mod status;
+mod stored;
 mod sweep;
 mod work;
 pub mod write;

@@ -1,10 +1,10 @@
 //! Merging beside the fold: one job at a time, each committed for itself.
 
 use crate::Shared;
+use crate::commits::{CommitError, Commits};
 use crate::compact::{self, Input, KeepIdsFrom, Merged, Places};
 use crate::duck::Interrupt;
 use crate::flush::{duck_limits, part_name};
-use crate::ledger::{CommitError, Ledger};
 use crate::status::{Board, code, now_ms};
 use crate::write::{Label, WriteError};
 use std::path::PathBuf;
@@ -13,11 +13,9 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_reader::ReaderError;
+use weir_rollup::fold::KEEP_IDS_MS;
 use weir_rollup::manifest::{Level, Manifest};
 use weir_rollup::merge::{self, Job};
-
-/// Event ids are kept for this time after they were received, measured in stream time.
-const KEEP_IDS_MS: u64 = 24 * 3_600_000;
 
 /// Why a merge failed. Nothing is changed then.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +39,16 @@ pub(crate) struct Merging {
 struct Worker {
     shared: Arc<Shared>,
     partition: u32,
-    ledger: Arc<Ledger>,
+    commits: Arc<Commits>,
     board: Arc<Board>,
     interrupt: Interrupt,
     cancel: CancellationToken,
 }
 
 impl Merging {
-    pub(crate) fn new(shared: Arc<Shared>, partition: u32, ledger: Arc<Ledger>, board: Arc<Board>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, partition: u32, commits: Arc<Commits>, board: Arc<Board>) -> Self {
         let worker =
-            Worker { shared, partition, ledger, board, interrupt: Interrupt::default(), cancel: CancellationToken::new() };
+            Worker { shared, partition, commits, board, interrupt: Interrupt::default(), cancel: CancellationToken::new() };
         Self { worker: Arc::new(worker), task: None }
     }
 
@@ -84,13 +82,13 @@ impl Worker {
     async fn run(self: Arc<Self>) {
         loop {
             let manifest = tokio::select! {
-                manifest = self.ledger.manifest() => manifest,
+                manifest = self.commits.manifest() => manifest,
                 () = self.cancel.cancelled() => return,
             };
             let Some(job) = merge::plan(&manifest.parts, &merge::Limits::default()) else { return };
             let merged = tokio::select! {
                 merged = self.merge(&manifest, job) => merged,
-                // Dropping a commit half way is harmless: the ledger is not used any more.
+                // Dropping a commit half way is harmless: the commits are not used any more.
                 () = self.cancel.cancelled() => return,
             };
             match merged {
@@ -99,7 +97,12 @@ impl Worker {
                 Err(MergeError::Write(WriteError::Interrupted) | MergeError::Commit(CommitError::Lost)) => return,
                 Err(error) => {
                     tracing::warn!(partition = self.partition, %error, "parts could not be merged");
-                    return self.board.alarm(code::MERGE_FAILED, error.to_string());
+                    let is_unbalanced = matches!(
+                        error,
+                        MergeError::Write(WriteError::LedgerDiffers { .. }) | MergeError::Commit(CommitError::Unbalanced(_))
+                    );
+                    let code = if is_unbalanced { code::LEDGER_MISMATCH } else { code::MERGE_FAILED };
+                    return self.board.alarm(code, error.to_string());
                 }
             }
         }
@@ -119,7 +122,7 @@ impl Worker {
         if inputs == 0 {
             return Ok(());
         }
-        let committed = self.ledger.commit(move |manifest| replace(manifest, &merged)).await?;
+        let committed = self.commits.commit(move |manifest| replace(manifest, &merged)).await?;
         let Some(manifest) = committed else { return Ok(()) };
         self.board.update(|numbers| {
             numbers.revision = manifest.revision;

@@ -1,20 +1,22 @@
 //! One partition's loop: consume → fold → collect → flush → commit.
 
 use crate::Shared;
+use crate::commits::CommitError;
 use crate::flush::{self, FlushError};
-use crate::ledger::CommitError;
 use crate::merging::Merging;
 use crate::pending::{FlushLimits, Pending};
 use crate::requests::Requests;
 use crate::session::{self, End, Session};
 use crate::status::{Board, code};
-use std::sync::Arc;
+use crate::stored::Stored;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use weir_event::codec;
+use weir_event::model::EventBatch;
 use weir_event::subject;
 use weir_reader::stream::{self, Delivered};
-use weir_rollup::fold::{self, Arrival, State};
+use weir_rollup::fold::{self, Arrival, KnownIds, OldRetry, State};
 
 /// How long the last flush may take when the aggregator ends.
 const LAST_FLUSH_MS: u64 = 5_000;
@@ -107,6 +109,7 @@ struct Folding<'a> {
     session: Session,
     merging: Merging,
     pending: Pending,
+    stored: Arc<Mutex<Stored>>,
     limits: FlushLimits,
     folded_seq: u64,
     sealed_seq: u64,
@@ -120,9 +123,9 @@ impl<'a> Folding<'a> {
             rows_max: config.flush_rows_max,
             bytes_max: config.flush_bytes_max,
         };
-        let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&session.ledger), Arc::clone(board));
+        let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&session.commits), Arc::clone(board));
         let sealed_seq = session.sealed_seq;
-        let manifest = session.ledger.manifest().await;
+        let manifest = session.commits.manifest().await;
         board.clear(code::LOAD_FAILED);
         board.update(|numbers| {
             numbers.last_folded_seq = sealed_seq;
@@ -138,6 +141,7 @@ impl<'a> Folding<'a> {
             session,
             merging,
             pending: Pending::default(),
+            stored: Arc::new(Mutex::new(Stored::new(flush::duck_limits(shared)))),
             limits,
             folded_seq: sealed_seq,
             sealed_seq,
@@ -146,7 +150,7 @@ impl<'a> Folding<'a> {
 
     async fn run(&mut self, requests: &mut Requests, cancel: &CancellationToken) -> Result<End, End> {
         self.merging.start();
-        let ledger = Arc::clone(&self.session.ledger);
+        let commits = Arc::clone(&self.session.commits);
         loop {
             if self.pending.is_full(self.limits) || (self.has_pending() && requests.wants_flush(self.folded_seq)) {
                 self.flush().await?;
@@ -156,7 +160,7 @@ impl<'a> Folding<'a> {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return self.end().await,
-                () = ledger.lost() => return Err(lost()),
+                () = commits.lost() => return Err(lost()),
                 () = sleep_until(deadline) => self.flush().await?,
                 message = requests.next() => {
                     let reach = stream::state(&self.shared.jetstream, &self.shared.config.region, self.partition).await;
@@ -192,7 +196,8 @@ impl<'a> Folding<'a> {
             }
         };
         let arrival = Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms };
-        let folded = fold::fold(&mut self.session.state, &self.shared.rules, &batch, arrival);
+        let known = self.look_up(&batch, arrival).await?;
+        let folded = fold::fold(&mut self.session.state, &self.shared.rules, &batch, arrival, &known);
         if let Some(jump) = &folded.jump {
             let (expected, found) = (jump.expected, jump.found);
             let message =
@@ -201,14 +206,49 @@ impl<'a> Folding<'a> {
             self.board.alarm(code::NUMBER_JUMP, message);
         }
         let (is_duplicate, counts) = (folded.duplicate_batch, folded.counts);
-        self.pending.add(delivered, folded, Instant::now());
+        let rejected = folded.ledger.iter().map(|entry| entry.tally.rejected_total()).sum();
+        self.pending.add(delivered, batch.events.len(), folded, Instant::now());
         self.folded_seq = delivered.seq;
         self.board.update(|numbers| {
-            numbers.counts.add(is_duplicate, counts);
+            numbers.counts.add(is_duplicate, counts, rejected);
             numbers.last_folded_seq = delivered.seq;
             numbers.rows_pending = self.pending.rows.len() as u64;
         });
         Ok(())
+    }
+
+    /// Which old retries of a batch are stored already, in parts or among the pending rows.
+    async fn look_up(&mut self, batch: &EventBatch, arrival: Arrival) -> Result<KnownIds, End> {
+        let wanted = fold::old_retries(&self.session.state, batch, arrival.stream_ms);
+        if wanted.is_empty() {
+            return Ok(KnownIds::new());
+        }
+        match self.look_up_stored(wanted.clone()).await {
+            Ok(mut known) => {
+                let stream_ms = self.session.state.stream_ms().max(arrival.stream_ms);
+                known.extend(self.pending.copies(&wanted, stream_ms));
+                Ok(known)
+            }
+            Err(message) => {
+                // What was folded so far is good.
+                self.flush().await?;
+                Err(End::Again { code: Some(code::LOAD_FAILED), message: format!("old retries cannot be looked up: {message}") })
+            }
+        }
+    }
+
+    async fn look_up_stored(&self, wanted: Vec<OldRetry>) -> Result<KnownIds, String> {
+        let manifest = self.session.commits.manifest().await;
+        let mut files = Vec::new();
+        for part in fold::parts_to_search(&manifest.parts, &wanted) {
+            files.push((part.name.clone(), self.shared.store.local_path(&part.name).map_err(|error| error.to_string())?));
+        }
+        if files.is_empty() {
+            return Ok(KnownIds::new());
+        }
+        let stored = Arc::clone(&self.stored);
+        let look = move || stored.lock().unwrap_or_else(PoisonError::into_inner).find(&files, &wanted);
+        tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     async fn flush(&mut self) -> Result<(), End> {
@@ -217,7 +257,7 @@ impl<'a> Folding<'a> {
         }
         let pending = std::mem::take(&mut self.pending);
         let state = std::mem::take(&mut self.session.state);
-        let flushed = flush::flush(self.shared, self.partition, &self.session.ledger, pending, state).await;
+        let flushed = flush::flush(self.shared, self.partition, &self.session.commits, pending, state).await;
         let (state, manifest): (State, _) = flushed.map_err(|error| failed(&error))?;
         self.session.state = state;
         let Some(manifest) = manifest else { return Ok(()) };
@@ -256,6 +296,7 @@ fn lost() -> End {
 fn failed(error: &FlushError) -> End {
     match error {
         FlushError::Commit(CommitError::Lost) => lost(),
+        error if error.is_unbalanced() => End::Again { code: Some(code::LEDGER_MISMATCH), message: error.to_string() },
         error => End::Again { code: Some(code::FLUSH_FAILED), message: error.to_string() },
     }
 }

@@ -1,12 +1,18 @@
-//! Rows that are folded and not yet in a part.
+//! Rows and counts that are folded and not yet in a part.
 
 use std::time::{Duration, Instant};
 use weir_reader::stream::Delivered;
-use weir_rollup::fold::Folded;
+use weir_rollup::fold::{Counts, Folded, KnownIds, OldRetry};
+use weir_rollup::ledger::Book;
 use weir_rollup::row::{ControlRow, EventRow};
 
 /// What a row costs beside its own texts: the row, and a share of its visit's attributes.
 const ROW_BYTES: usize = size_of::<EventRow>() + 64;
+
+/// For so long of stream time the fold's state knows every id.
+const STATE_KNOWS_MS: u64 = 2 * 3_600_000;
+/// What a site and hour costs in the book.
+const BOOK_BYTES: usize = 256;
 
 /// What was folded since the last flush.
 #[derive(Debug, Default)]
@@ -15,9 +21,17 @@ pub(crate) struct Pending {
     pub(crate) rows: Vec<EventRow>,
     /// In stream order.
     pub(crate) controls: Vec<ControlRow>,
+    /// What became of the events, and what the edge refused.
+    pub(crate) book: Book,
+    /// Events in batches that were no duplicates.
+    pub(crate) received: u64,
+    /// What became of them, counted apart from `book`.
+    pub(crate) counts: Counts,
     bytes: usize,
     last: Option<LastFolded>,
     since: Option<Instant>,
+    /// JetStream timestamp of the oldest pending message.
+    since_stream_ms: u64,
 }
 
 /// The last message that was folded.
@@ -37,15 +51,34 @@ pub(crate) struct FlushLimits {
 }
 
 impl Pending {
-    /// Adds what a message gave. A message without rows counts too: its sequence is to be sealed.
-    pub(crate) fn add(&mut self, delivered: &Delivered, folded: Folded, now: Instant) {
+    /// Adds what a message of so many events gave. A message without rows counts too: its sequence is to be sealed.
+    pub(crate) fn add(&mut self, delivered: &Delivered, events: usize, folded: Folded, now: Instant) {
+        if !folded.duplicate_batch {
+            self.received += events as u64;
+        }
+        self.counts.add(folded.counts);
+        self.book.add(delivered.seq, &folded.ledger);
         self.bytes += folded.rows.iter().map(row_bytes).sum::<usize>();
         self.bytes += folded.controls.iter().map(|control| control.record.len() + size_of::<ControlRow>()).sum::<usize>();
         self.rows.extend(folded.rows);
         self.controls.extend(folded.controls);
         self.last =
             Some(LastFolded { seq: delivered.seq, stream_ms: delivered.stream_ms, message_id: delivered.message_id.clone() });
+        if self.since.is_none() {
+            self.since_stream_ms = delivered.stream_ms;
+        }
         self.since.get_or_insert(now);
+    }
+
+    /// Those of the ids asked for at a stream time of which a pending row is a copy. What is younger than two hours is known to the state,
+    /// and not asked for.
+    pub(crate) fn copies(&self, wanted: &[OldRetry], stream_ms: u64) -> KnownIds {
+        if stream_ms.saturating_sub(self.since_stream_ms) < STATE_KNOWS_MS {
+            return KnownIds::new();
+        }
+        let ids: KnownIds = wanted.iter().map(|retry| retry.id).collect();
+        let is_copy = |row: &EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
+        self.rows.iter().filter(|row| ids.contains(&row.event_id) && is_copy(row)).map(|row| row.event_id).collect()
     }
 
     /// The last message since the last flush.
@@ -60,7 +93,7 @@ impl Pending {
 
     /// Whether a flush must come now, by size.
     pub(crate) fn is_full(&self, limits: FlushLimits) -> bool {
-        self.rows.len() >= limits.rows_max || self.bytes >= limits.bytes_max
+        self.rows.len() >= limits.rows_max || self.bytes + self.book.len() * BOOK_BYTES >= limits.bytes_max
     }
 }
 
@@ -84,8 +117,8 @@ mod tests {
         let mut pending = Pending::default();
         assert_eq!(pending.deadline(limits), None);
         let start = Instant::now();
-        pending.add(&delivered(1), Folded::default(), start);
-        pending.add(&delivered(2), Folded::default(), start + Duration::from_secs(5));
+        pending.add(&delivered(1), 0, Folded::default(), start);
+        pending.add(&delivered(2), 0, Folded::default(), start + Duration::from_secs(5));
         assert_eq!(pending.deadline(limits), Some(start + Duration::from_mins(1)));
         assert_eq!(pending.last().map(|last| last.seq), Some(2));
         assert!(!pending.is_full(limits), "no rows");

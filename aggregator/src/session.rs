@@ -1,7 +1,8 @@
 //! Loads a partition as it was committed and makes sure that its stream is still the same one.
 
 use crate::Shared;
-use crate::ledger::{Committed, Ledger};
+use crate::commits::{CommitError, Commits, Committed};
+use crate::flush;
 use crate::status::code;
 use std::sync::Arc;
 use weir_event::subject;
@@ -12,7 +13,7 @@ use weir_rollup::manifest::StreamIdentity;
 
 /// A partition ready to be folded on.
 pub(crate) struct Session {
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) commits: Arc<Commits>,
     pub(crate) state: State,
     pub(crate) stream: PartitionStream,
     pub(crate) sealed_seq: u64,
@@ -65,8 +66,33 @@ pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session
     if stream.created() != committed.manifest.stream.created {
         return Err(mismatch(format!("the stream was made anew at {} while it was opened", stream.created())));
     }
-    let ledger = Arc::new(Ledger::new(Arc::clone(shared), partition, committed));
-    Ok(Session { ledger, state, stream, sealed_seq })
+    let commits = Arc::new(Commits::new(Arc::clone(shared), partition, committed));
+    announce_logic(shared, &commits).await?;
+    Ok(Session { commits, state, stream, sealed_seq })
+}
+
+/// Commits that the rows from here on are made with this program's logic, where it is another than before: only then readers that have it
+/// too show the live end.
+async fn announce_logic(shared: &Shared, commits: &Commits) -> Result<(), End> {
+    let logic = shared.rules.logic();
+    let announced = commits.commit(|manifest| {
+        let is_news = manifest.revision > 0 && manifest.logic.last().is_none_or(|last| last.logic != logic);
+        if is_news {
+            flush::note_logic(&mut manifest.logic, manifest.sealed_seq, logic);
+        }
+        is_news
+    });
+    match announced.await {
+        Ok(None) => Ok(()),
+        Ok(Some(manifest)) => {
+            tracing::info!(partition = manifest.partition, revision = manifest.revision, "the logic is another from here on");
+            Ok(())
+        }
+        Err(error @ CommitError::Unbalanced(_)) => {
+            Err(End::Again { code: Some(code::LEDGER_MISMATCH), message: error.to_string() })
+        }
+        Err(error) => Err(End::Again { code: Some(code::LOAD_FAILED), message: error.to_string() }),
+    }
 }
 
 async fn load_state(shared: &Shared, manifest: &weir_rollup::manifest::Manifest) -> Result<State, End> {

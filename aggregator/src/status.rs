@@ -36,8 +36,11 @@ pub(crate) mod code {
     pub(crate) const COMMIT_LOST: &str = "commit_lost";
     /// A part, state or manifest could not be written; it is tried again.
     pub(crate) const FLUSH_FAILED: &str = "flush_failed";
-    /// The head, manifest or state cannot be read; it is tried again.
+    /// The head, manifest or state, or parts that may hold copies of old retries, cannot be read; it is tried again.
     pub(crate) const LOAD_FAILED: &str = "load_failed";
+    /// Rows, ledger and events do not agree. What would have made it so was not committed; it is tried again. The alarm stays until the
+    /// aggregator starts again, so that somebody looks.
+    pub(crate) const LEDGER_MISMATCH: &str = "ledger_mismatch";
     /// Parts could not be merged; it is tried again after the next flush.
     pub(crate) const MERGE_FAILED: &str = "merge_failed";
 }
@@ -64,6 +67,8 @@ pub(crate) struct Totals {
     pub(crate) accepted: u64,
     pub(crate) deduplicated: u64,
     pub(crate) orphan_engagement: u64,
+    /// Refused by the edge, and engagement without a visit.
+    pub(crate) rejected: u64,
     pub(crate) late: u64,
     pub(crate) bots: u64,
     pub(crate) flushes: u64,
@@ -72,12 +77,13 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// Adds what a batch gave.
-    pub(crate) fn add(&mut self, is_duplicate: bool, counts: Counts) {
+    pub(crate) fn add(&mut self, is_duplicate: bool, counts: Counts, rejected: u64) {
         self.batches += 1;
         self.duplicate_batches += u64::from(is_duplicate);
         self.accepted += counts.accepted;
         self.deduplicated += counts.deduplicated;
         self.orphan_engagement += counts.orphan_engagement;
+        self.rejected += rejected;
         self.late += counts.late;
         self.bots += counts.bots;
     }

@@ -115,7 +115,7 @@ mod tests {
             put(&format!("parts/local-0/{name}.duckdb"), hours).await;
             put(&format!("state/local-0/{name}.state.zst"), hours).await;
         }
-        let mut manifest = crate::ledger::Committed::nothing("local", 0, "S", "t").manifest;
+        let mut manifest = crate::commits::Committed::nothing("local", 0, "S", "t").manifest;
         let mut names = Vec::new();
         for (revision, named) in [(1, "of-dropped"), (2, "named")] {
             manifest.revision = revision;

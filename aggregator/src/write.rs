@@ -6,7 +6,8 @@ use duckdb::Connection;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use weir_rollup::columns;
-use weir_rollup::manifest::{Level, Part};
+use weir_rollup::ledger;
+use weir_rollup::manifest::{Level, Part, PartLedger};
 use weir_rollup::part::{self, meta};
 use weir_rollup::row::{ControlRow, EventRow};
 
@@ -41,6 +42,14 @@ pub enum WriteError {
         /// Rows given.
         expected: u64,
     },
+    /// The ledger does not count the events whose rows were written: a fault in this program.
+    #[error("the ledger that was written counts {accepted} accepted events, {expected} expected")]
+    LedgerDiffers {
+        /// What it counts.
+        accepted: u64,
+        /// What it should.
+        expected: u64,
+    },
     /// The job was told to end.
     #[error("interrupted")]
     Interrupted,
@@ -61,7 +70,7 @@ pub struct Label {
     pub written_ms: u64,
     /// Object name it will have.
     pub name: String,
-    /// Stands for the times of a part without events (control records alone), Unix milliseconds.
+    /// Stands for the times of a part without events (control records or ledger alone), Unix milliseconds.
     pub fallback_ms: i64,
 }
 
@@ -74,6 +83,7 @@ pub fn write_flush(
     label: &Label,
     rows: &mut [EventRow],
     controls: &[ControlRow],
+    ledger: &[ledger::Row],
 ) -> Result<Part, WriteError> {
     sort(rows);
     let connection = limits.open()?;
@@ -90,9 +100,20 @@ pub fn write_flush(
         appender.append_record_batch(columns::controls_batch(controls)?)?;
         appender.flush()?;
     }
+    if !ledger.is_empty() {
+        let mut appender = connection.appender_to_catalog_and_db("ledger", FILE, "main")?;
+        appender.append_record_batch(columns::ledger_batch(ledger)?)?;
+        appender.flush()?;
+    }
     let part = finish(&connection, file, label)?;
     expect_rows(part.rows, rows.len() as u64)?;
+    expect_accepted(part.accepted(), part.rows)?;
     Ok(part)
+}
+
+/// Fails when a ledger does not count the events that it should.
+pub(crate) fn expect_accepted(accepted: u64, expected: u64) -> Result<(), WriteError> {
+    if accepted == expected { Ok(()) } else { Err(WriteError::LedgerDiffers { accepted, expected }) }
 }
 
 /// Fails when rows were lost or doubled on the way.
@@ -136,7 +157,7 @@ pub(crate) fn create(connection: &Connection, file: &Path, rows: u64) -> Result<
     Ok(())
 }
 
-/// Adds visits and meta to a file whose events and controls are in an open transaction, commits, and closes it.
+/// Adds visits and meta to a file whose events, controls and ledger are in an open transaction, commits, and closes it.
 pub(crate) fn finish(connection: &Connection, file: &Path, label: &Label) -> Result<Part, WriteError> {
     let visits = part::visits_sql("events");
     connection.execute_batch(&format!("INSERT INTO visits {visits} ORDER BY {}", part::VISITS_SORT_ORDER))?;
@@ -154,6 +175,7 @@ pub(crate) fn finish(connection: &Connection, file: &Path, label: &Label) -> Res
         (meta::EVENT_ROWS, found.part.rows.to_string()),
         (meta::VISIT_ROWS, found.visit_rows.to_string()),
         (meta::CONTROL_ROWS, found.control_rows.to_string()),
+        (meta::LEDGER_ROWS, found.ledger_rows.to_string()),
         (meta::CONTENT_CHECKSUM, found.part.content_checksum.clone()),
         (meta::LOGIC, label.logic.clone()),
         (meta::WRITTEN_MS, label.written_ms.to_string()),
@@ -173,16 +195,21 @@ struct Measured {
     part: Part,
     visit_rows: u64,
     control_rows: u64,
+    ledger_rows: u64,
 }
 
 fn measure(connection: &Connection, label: &Label) -> Result<Measured, WriteError> {
     let content_checksum: String = connection.query_row(&part::checksum_sql("events"), [], |row| row.get(0))?;
     let sql = "SELECT count(*), min(seq), max(seq), min(event_ms), max(event_ms), min(site_id), max(site_id),
                (SELECT count(*) FROM visits), (SELECT count(*) FROM controls), (SELECT min(seq) FROM controls),
-               (SELECT max(seq) FROM controls) FROM events";
+               (SELECT max(seq) FROM controls), min(received_ms), max(received_ms) FROM events";
+    let ledger = measure_ledger(connection)?;
     let measured = connection.query_row(sql, [], |row| {
-        let sequences: [Option<u64>; 4] = [row.get(1)?, row.get(2)?, row.get(9)?, row.get(10)?];
+        let sequences: [Option<u64>; 5] = [row.get(1)?, row.get(2)?, row.get(9)?, row.get(10)?, ledger.max_seq];
         let present = || sequences.iter().copied().flatten();
+        let received: [Option<i64>; 2] = [row.get(11)?, row.get(12)?];
+        let hours = || received.map(|ms| ms.map(ledger::hour_of)).into_iter().chain(ledger.hours).flatten();
+        let fallback_ms = ledger::hour_of(label.fallback_ms);
         Ok(Measured {
             part: Part {
                 name: label.name.clone(),
@@ -197,12 +224,35 @@ fn measure(connection: &Connection, label: &Label) -> Result<Measured, WriteErro
                 bytes: 0,
                 content_checksum,
                 format: part::FORMAT_VERSION,
+                ledger: Some(PartLedger {
+                    accepted: ledger.accepted,
+                    min_hour_ms: hours().min().unwrap_or(fallback_ms),
+                    max_hour_ms: hours().max().unwrap_or(fallback_ms),
+                }),
             },
             visit_rows: row.get(7)?,
             control_rows: row.get(8)?,
+            ledger_rows: ledger.rows,
         })
     })?;
     Ok(measured)
+}
+
+struct MeasuredLedger {
+    rows: u64,
+    accepted: u64,
+    max_seq: Option<u64>,
+    hours: [Option<i64>; 2],
+}
+
+fn measure_ledger(connection: &Connection) -> Result<MeasuredLedger, duckdb::Error> {
+    let sql = format!(
+        "SELECT count(*), CAST(coalesce(sum(count) FILTER (kind = '{}'), 0) AS UBIGINT), max(seq), min(hour_ms), max(hour_ms) FROM ledger",
+        ledger::ACCEPTED
+    );
+    connection.query_row(&sql, [], |row| {
+        Ok(MeasuredLedger { rows: row.get(0)?, accepted: row.get(1)?, max_seq: row.get(2)?, hours: [row.get(3)?, row.get(4)?] })
+    })
 }
 
 fn level_text(level: Level) -> &'static str {

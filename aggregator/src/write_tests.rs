@@ -42,6 +42,28 @@ pub(crate) fn controls(seq: u64) -> Vec<ControlRow> {
     vec![ControlRow { position: Position { seq, idx: 3 }, record: vec![1, 2, 0, 255] }]
 }
 
+/// [`write_flush`] with the ledger that these rows have.
+pub(crate) fn write(
+    limits: &DuckLimits,
+    file: &Path,
+    label: &Label,
+    rows: &mut [EventRow],
+    controls: &[ControlRow],
+) -> Result<Part, WriteError> {
+    let ledger = ledger_of(rows);
+    write_flush(limits, file, label, rows, controls, &ledger)
+}
+
+/// The ledger of rows.
+pub(crate) fn ledger_of(rows: &[EventRow]) -> Vec<ledger::Row> {
+    let mut book = ledger::Book::default();
+    for row in rows {
+        let tally = ledger::Tally { accepted: 1, ..ledger::Tally::default() };
+        book.add(row.position.seq, &[ledger::Entry { site_id: row.site_id, hour_ms: ledger::hour_of(row.received_ms), tally }]);
+    }
+    book.rows()
+}
+
 pub(crate) fn limits(folder: &Path) -> DuckLimits {
     DuckLimits { memory_limit_mb: 256, threads: 1, temp: folder.to_owned() }
 }
@@ -75,10 +97,10 @@ fn texts(connection: &Connection, sql: &str) -> Vec<String> {
 fn rows_come_back_sorted_and_whatever_their_order_was_the_checksum_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("it's a.duckdb"), folder.path().join("b.duckdb"));
-    let first = write_flush(&limits(folder.path()), &a, &label("a", Level::Flush), &mut rows(1, 45_000, 5), &[]).unwrap();
+    let first = write(&limits(folder.path()), &a, &label("a", Level::Flush), &mut rows(1, 45_000, 5), &[]).unwrap();
     let mut reversed = rows(1, 45_000, 5);
     reversed.reverse();
-    let second = write_flush(&limits(folder.path()), &b, &label("a", Level::Flush), &mut reversed, &[]).unwrap();
+    let second = write(&limits(folder.path()), &b, &label("a", Level::Flush), &mut reversed, &[]).unwrap();
     assert_eq!(first.rows, 45_000);
     assert_eq!(Part { bytes: 0, ..first.clone() }, Part { bytes: 0, ..second });
     assert_eq!((first.min_seq, first.max_seq, first.min_site_id, first.max_site_id), (1, 4500, 1, 3));
@@ -95,7 +117,7 @@ fn a_row_keeps_every_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.duckdb");
     let mut one = rows(9, 1, 1);
-    let part = write_flush(&limits(folder.path()), &file, &label("a", Level::Flush), &mut one, &controls(9)).unwrap();
+    let part = write(&limits(folder.path()), &file, &label("a", Level::Flush), &mut one, &controls(9)).unwrap();
     let connection = read(&file);
     let row = texts(&connection, "SELECT to_json(e)::VARCHAR FROM p.events AS e").remove(0);
     let row: serde_json::Value = serde_json::from_str(&row).unwrap();
@@ -119,7 +141,8 @@ fn a_row_keeps_every_value() {
             format!("content_checksum={}", part.content_checksum),
             "control_rows=1".to_owned(),
             "event_rows=1".to_owned(),
-            "format_version=1".to_owned(),
+            "format_version=2".to_owned(),
+            "ledger_rows=1".to_owned(),
             "level=flush".to_owned(),
             "logic=1-0123456789abcdef".to_owned(),
             format!("max_event_ms={}", given.event_ms),
@@ -138,15 +161,46 @@ fn a_row_keeps_every_value() {
 fn control_records_alone_make_a_part() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.duckdb");
-    let part = write_flush(&limits(folder.path()), &file, &label("a", Level::Flush), &mut [], &controls(4)).unwrap();
+    let part = write(&limits(folder.path()), &file, &label("a", Level::Flush), &mut [], &controls(4)).unwrap();
     assert_eq!((part.rows, part.min_seq, part.max_seq, part.min_event_ms, part.max_event_ms), (0, 4, 4, 77, 77));
+}
+
+#[test]
+fn a_ledger_alone_makes_a_part_and_tells_its_hours() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |hour: i64, kind: &'static str, seq: u64| ledger::Row {
+        site_id: 0,
+        hour_ms: HOUR_START_MS + hour * 3_600_000,
+        kind: kind.into(),
+        count: 3,
+        seq,
+    };
+    let rows = [row(0, "rejected:url", 8), row(2, "deduplicated", 9)];
+    let file = folder.path().join("a.duckdb");
+    let part = write_flush(&limits(folder.path()), &file, &label("a", Level::Flush), &mut [], &[], &rows).unwrap();
+    assert_eq!((part.rows, part.min_seq, part.max_seq, part.min_event_ms), (0, 9, 9, 77));
+    let hours = PartLedger { accepted: 0, min_hour_ms: HOUR_START_MS, max_hour_ms: HOUR_START_MS + 7_200_000 };
+    assert_eq!(part.ledger, Some(hours));
+    let told = texts(&read(&file), "SELECT site_id || ' ' || kind || ' ' || count || ' ' || seq FROM p.ledger");
+    assert_eq!(told, ["0 rejected:url 3 8", "0 deduplicated 3 9"]);
+}
+
+#[test]
+fn a_ledger_that_does_not_count_the_rows_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = rows(1, 10, 1);
+    let mut ledger = ledger_of(&rows);
+    ledger.truncate(1);
+    let file = folder.path().join("a.duckdb");
+    let refused = write_flush(&limits(folder.path()), &file, &label("a", Level::Flush), &mut rows, &[], &ledger);
+    assert!(matches!(refused, Err(WriteError::LedgerDiffers { expected: 10, .. })), "{refused:?}");
 }
 
 #[test]
 fn a_file_that_exists_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.duckdb");
-    let write = || write_flush(&limits(folder.path()), &file, &label("a", Level::Flush), &mut rows(1, 10, 1), &[]);
-    write().unwrap();
-    assert!(matches!(write(), Err(WriteError::DuckDb(_))));
+    let write_it = || write(&limits(folder.path()), &file, &label("a", Level::Flush), &mut rows(1, 10, 1), &[]);
+    write_it().unwrap();
+    assert!(matches!(write_it(), Err(WriteError::DuckDb(_))));
 }

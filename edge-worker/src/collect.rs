@@ -3,95 +3,181 @@
 use std::rc::Rc;
 
 use serde_json::{Value, json};
-use weir_event::validate::{BODY_BYTES_MAX, Body, BodyError, Draft, EventErrors, parse_body};
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::{Env, Method, Request, RequestInit, Response, Result, js_sys};
+use weir_event::validate::{BodyError, Draft, EventErrors, Sender, parse_json, parse_value};
+use worker::{Env, Request, Response, Result};
 
-use crate::client::{Client, Peer, identify};
+use crate::client::{Client, identify};
 use crate::config::Config;
+use crate::directory::keys::{Verdict, judge};
 use crate::directory::{cache, snapshot::Snapshot};
-use crate::ingest::{Group, IngestError, Routed, route, slot};
+use crate::ingest::{IngestError, Routed, Visitor, owner, route, slot};
+use crate::ledger::Owner;
 use crate::platform::{now_ms, random_bytes};
-use crate::{batcher, refused, respond};
+use crate::refuse::{Refusal, keep_payload, note_dropped, note_refusals};
+use crate::{batcher, ledger, limits, place, request, respond, spam};
 
 /// Takes the events of a request. 202 is sent only after they are on stable storage.
 pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>) -> Result<Response> {
-    let (client, user_agent) = sender(&request, config)?;
+    let key_site = match request::key(&request)? {
+        None => None,
+        Some(key) => match judge(env, &key).await {
+            Verdict::Site(site_id) => Some(site_id),
+            Verdict::Refused => {
+                ledger::count(Owner::default(), "authorization", 1);
+                let message = "is not a valid key with the scope events:write";
+                return respond::json(401, &EventErrors::one("authorization", message).json());
+            }
+            Verdict::Unknown => return respond::unavailable("the key cannot be checked at the moment"),
+        },
+    };
+    let mut client = identify(&request::peer(&request), &config.trusted_proxies, key_site.is_some(), |name| {
+        request.headers().get(name).ok().flatten()
+    });
     if request.headers().get("x-debug-request")?.is_some_and(|value| value == "true") {
         return respond::ok(&client.address.map(|address| address.to_string()).unwrap_or_default());
     }
-    let body = match read_body(&mut request).await?.and_then(|bytes| parse_body(&bytes)) {
-        Ok(body) => body,
-        Err(error) => {
-            refused::count(error.reason(), 1);
-            return respond::json(error.status(), &error.json());
-        }
+    let now_ms = now_ms();
+    let sender = if key_site.is_some() { Sender::Trusted { now_ms } } else { Sender::Anyone };
+    let bytes = match request::body(&mut request).await? {
+        Ok(bytes) => bytes,
+        Err(error) => return refuse_body(error, &[], &client, now_ms, None),
     };
-    let (drafts, refusals) = match body {
-        Body::One(Ok(draft)) => (vec![draft], Vec::new()),
-        Body::One(Err(errors)) => {
-            refused::count(errors.field(), 1);
-            return respond::json(400, &errors.json());
-        }
-        Body::Many(outcomes) => divide(outcomes),
+    let snapshot = cache::current(env).await;
+    let (items, is_one) = match parse_json(&bytes) {
+        Ok(Value::Array(items)) => (items, false),
+        Ok(item) => (vec![item], true),
+        Err(error) => return refuse_body(error, &bytes, &client, now_ms, snapshot.as_deref()),
     };
-    let errors = (!refusals.is_empty()).then(|| json!({ "errors": refusals }));
+    let (drafts, refusals) = judge_items(&items, sender, key_site, snapshot.as_deref());
+    let errors = (!refusals.is_empty()).then(|| told(&refusals, is_one));
     if let (true, Some(errors)) = (drafts.is_empty(), &errors) {
+        note_refusals(&refusals, &items, &client, now_ms, snapshot.as_deref());
         return respond::json(400, errors);
     }
-    let Some(snapshot) = cache::current(env).await else {
-        return respond::unavailable("the site list is not loaded yet");
-    };
-    let received_ms = now_ms();
-    let routed = match ingest(drafts, &client, &user_agent, received_ms, &snapshot)? {
+    let Some(snapshot) = snapshot else { return respond::unavailable("the site list is not loaded yet") };
+    if let Some(owner) = over_limit(&drafts, &client, now_ms, &snapshot) {
+        ledger::count(owner, "throttle", u32::try_from(drafts.len()).unwrap_or(u32::MAX));
+        return respond::too_many();
+    }
+    if client.place.country.is_empty()
+        && let Some(address) = &client.address
+    {
+        client.place.country = place::country(env, address).await.unwrap_or_default();
+    }
+    let visitors = visitors(drafts, &client, env).await;
+    let indexes: Vec<usize> = visitors.iter().map(|(index, ..)| *index).collect();
+    let drafts = visitors.into_iter().map(|(_, draft, visitor)| (draft, visitor)).collect();
+    let mut random = Random::default();
+    let routed = match route(drafts, now_ms, &snapshot, || random.next()) {
         Ok(routed) => routed,
         Err(IngestError::NoSalt) => return respond::unavailable("today's salt is not loaded yet"),
         Err(error @ IngestError::TooLarge) => {
-            refused::count("too_large", 1);
+            ledger::count(Owner::default(), "too_large", 1);
             return respond::json(413, &EventErrors::one("request", error.to_string()).json());
         }
     };
-    refused::count("not_found", routed.not_found);
-    let slot = slot(&client, &user_agent, config.slots);
-    if !keep(&routed, env, config, slot, received_ms).await {
+    if random.is_exhausted {
+        return respond::unavailable("the runtime gives no random numbers");
+    }
+    if !keep(&routed, env, config, slot(&client, config.slots), now_ms).await {
         return respond::unavailable("events cannot be stored at the moment");
     }
-    respond::accepted(routed.not_found, errors.as_ref())
+    // Only now: a request that is sent again is counted then.
+    note_refusals(&refusals, &items, &client, now_ms, Some(&snapshot));
+    note_dropped(&routed.dropped, &indexes, &items, &client, now_ms, &snapshot);
+    respond::accepted(&routed.dropped, errors.as_ref())
 }
 
-/// Those that are good, and what is wrong with the others.
-fn divide(outcomes: Vec<std::result::Result<Draft, EventErrors>>) -> (Vec<Draft>, Vec<Value>) {
+/// A body that cannot be used as a whole.
+fn refuse_body(error: BodyError, bytes: &[u8], client: &Client, now_ms: u64, snapshot: Option<&Snapshot>) -> Result<Response> {
+    ledger::count(Owner::default(), error.reason(), 1);
+    if !bytes.is_empty() {
+        let body = String::from_utf8_lossy(bytes);
+        keep_payload(&body, error.reason(), &error.json(), &[], client, now_ms, snapshot);
+    }
+    respond::json(error.status(), &error.json())
+}
+
+/// Those that are good, each with its index, and what is wrong with the others.
+fn judge_items(
+    items: &[Value],
+    sender: Sender,
+    key_site: Option<u32>,
+    snapshot: Option<&Snapshot>,
+) -> (Vec<(usize, Draft)>, Vec<Refusal>) {
     let (mut drafts, mut refusals) = (Vec::new(), Vec::new());
-    for (index, outcome) in outcomes.into_iter().enumerate() {
-        match outcome {
-            Ok(draft) => drafts.push(draft),
-            Err(errors) => {
-                refused::count(errors.field(), 1);
-                let mut refusal = errors.json();
-                if let Some(object) = refusal.as_object_mut() {
-                    object.insert("index".to_owned(), index.into());
-                }
-                refusals.push(refusal);
-            }
+    for (index, item) in items.iter().enumerate() {
+        match parse_value(item, sender) {
+            Ok(draft) if is_of_key(&draft, key_site, snapshot) => drafts.push((index, draft)),
+            Ok(_) => refusals.push(Refusal { index, errors: EventErrors::one("domain", "is not the site of the key") }),
+            Err(errors) => refusals.push(Refusal { index, errors }),
         }
     }
     (drafts, refusals)
 }
 
-fn ingest(
-    drafts: Vec<Draft>,
-    client: &Client,
-    user_agent: &str,
-    now_ms: u64,
-    snapshot: &Snapshot,
-) -> Result<std::result::Result<Routed, IngestError>> {
-    let mut ids = Vec::new();
-    for draft in &drafts {
-        for _ in &draft.domains {
-            ids.push(u128::from_le_bytes(random_bytes::<16>()?));
+/// A key speaks for its own site alone.
+fn is_of_key(draft: &Draft, key_site: Option<u32>, snapshot: Option<&Snapshot>) -> bool {
+    let (Some(key_site), Some(snapshot)) = (key_site, snapshot) else { return true };
+    draft.domains.iter().all(|domain| snapshot.site(domain).is_some_and(|site| site.id == key_site))
+}
+
+/// What the sender is told of its refused events.
+fn told(refusals: &[Refusal], is_one: bool) -> Value {
+    match refusals {
+        [refusal] if is_one => refusal.errors.json(),
+        _ => json!({ "errors": refusals.iter().map(|refusal| refusal.errors.json_at(refusal.index)).collect::<Vec<_>>() }),
+    }
+}
+
+/// The first site that takes no more of this sender in this second.
+fn over_limit(drafts: &[(usize, Draft)], client: &Client, now_ms: u64, snapshot: &Snapshot) -> Option<Owner> {
+    let mut events: Vec<(&str, u32)> = Vec::new();
+    for domain in drafts.iter().flat_map(|(_, draft)| &draft.domains) {
+        match events.iter_mut().find(|(known, _)| known == domain) {
+            Some((_, count)) => *count += 1,
+            None => events.push((domain, 1)),
         }
     }
-    Ok(route(drafts, client, user_agent, now_ms, snapshot, || ids.pop().unwrap_or_default()))
+    events.into_iter().find_map(|(domain, count)| {
+        let site = snapshot.site(domain)?;
+        let site_limits = site.settings.as_ref()?.limits;
+        (!limits::admit(site.id, site_limits, client.address.as_ref(), count, now_ms)).then(|| owner(site))
+    })
+}
+
+/// Each draft's visitor. Those whom a trusted sender names get their country here, and spam is told.
+async fn visitors(drafts: Vec<(usize, Draft)>, client: &Client, env: &Env) -> Vec<(usize, Draft, Visitor)> {
+    let referrers = drafts.iter().map(|(_, draft)| draft.referrer.as_str()).filter(|referrer| !referrer.is_empty());
+    let mut spam = spam::judge(env, referrers).await.into_iter();
+    let mut visitors = Vec::with_capacity(drafts.len());
+    for (index, draft) in drafts {
+        let mut visitor = Visitor::of(&draft, client);
+        if let Some(address) = &draft.claims.address {
+            visitor.place.country = place::country(env, address).await.unwrap_or_default();
+        }
+        if !draft.referrer.is_empty() && spam.next() == Some(true) {
+            visitor.barred = visitor.barred.or(Some("spam_referrer"));
+        }
+        visitors.push((index, draft, visitor));
+    }
+    visitors
+}
+
+/// Random event ids. Taken from the runtime one by one; a failure is seen afterwards.
+#[derive(Default)]
+struct Random {
+    is_exhausted: bool,
+}
+
+impl Random {
+    fn next(&mut self) -> u128 {
+        let Ok(bytes) = random_bytes::<16>() else {
+            self.is_exhausted = true;
+            return 1;
+        };
+        u128::from_le_bytes(bytes)
+    }
 }
 
 /// Hands each partition its events. True when all of them are on stable storage.
@@ -102,7 +188,7 @@ async fn keep(routed: &Routed, env: &Env, config: &Config, slot: u32, received_m
             worker::console_error!("a site is on partition {partition}, which this edge does not have");
             return false;
         }
-        requests.push(append(env, config, *partition, slot, group, received_ms));
+        requests.push(batcher::append(env, config, *partition, slot, &group.bytes, received_ms));
     }
     // The entry module ends a request whose batcher does not answer.
     futures::future::join_all(requests).await.into_iter().fold(true, |kept, answer| match answer {
@@ -114,66 +200,17 @@ async fn keep(routed: &Routed, env: &Env, config: &Config, slot: u32, received_m
     })
 }
 
-async fn append(env: &Env, config: &Config, partition: u32, slot: u32, group: &Group, received_ms: u64) -> Result<u16> {
-    let stub = env.durable_object("BATCHER")?.get_by_name(&format!("p{partition}-s{slot}"))?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(js_sys::Uint8Array::from(group.bytes.as_slice()).into()));
-    let url = batcher::append_url(&config.region, partition, slot, received_ms);
-    Ok(stub.fetch_with_request(Request::new_with_init(&url, &init)?).await?.status_code())
-}
-
-/// The client and its user agent.
-fn sender(request: &Request, config: &Config) -> Result<(Client, String)> {
-    let headers = request.headers();
-    let header = |name: &str| headers.get(name).ok().flatten();
-    let client = identify(&peer(request), &config.trusted_proxies, header);
-    Ok((client, headers.get("user-agent")?.unwrap_or_default()))
-}
-
-/// What the runtime says of the connection: plain workerd knows only `clientIp`.
-fn peer(request: &Request) -> Peer {
-    let property = |object: &JsValue, name: &str| js_sys::Reflect::get(object, &JsValue::from_str(name)).ok();
-    let inner: &JsValue = request.inner().unchecked_ref();
-    let Some(cf) = property(inner, "cf").filter(JsValue::is_object) else { return Peer::default() };
-    let text = |name: &str| property(&cf, name).and_then(|value| value.as_string());
-    Peer { client_ip: text("clientIp"), cloudflare: text("colo").is_some(), country: text("country") }
-}
-
-/// Reads the body, but never more than a body may have.
-async fn read_body(request: &mut Request) -> Result<std::result::Result<Vec<u8>, BodyError>> {
-    let length = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
-    match length {
-        Some(length) if length > BODY_BYTES_MAX => Ok(Err(BodyError::TooLarge)),
-        // The runtime gives no more than the length that was announced.
-        Some(_) => Ok(Ok(request.bytes().await?)),
-        None => read_chunks(request).await,
-    }
-}
-
-async fn read_chunks(request: &mut Request) -> Result<std::result::Result<Vec<u8>, BodyError>> {
-    use futures::StreamExt;
-    let Ok(mut chunks) = request.stream() else { return Ok(Ok(Vec::new())) };
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk?;
-        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
-            return Ok(Err(BodyError::TooLarge));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Ok(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn refusals_name_their_index() {
-        let body = br#"[{"n":"x","u":"https://a.example"},{"n":"x"}]"#;
-        let Ok(Body::Many(outcomes)) = parse_body(body) else { panic!("not many") };
-        let (drafts, refusals) = divide(outcomes);
+        let items = [json!({"n": "x", "u": "https://a.example"}), json!({"n": "x"})];
+        let (drafts, refusals) = judge_items(&items, Sender::Anyone, None, None);
         assert_eq!(drafts.len(), 1);
-        assert_eq!(refusals, [json!({"index": 1, "errors": {"url": ["is required"]}})]);
+        let one = json!({"errors": [{"index": 1, "errors": {"url": ["is required"]}}]});
+        assert_eq!(told(&refusals, false), one);
+        assert_eq!(told(&refusals, true), json!({"errors": {"url": ["is required"]}}));
     }
 }

@@ -1,6 +1,9 @@
 //! Settings of the worker: its text bindings, read once.
 
-use crate::cidr::Network;
+use weir_event::network::Network;
+
+/// Farthest that a test may move the clock: a thousand days, milliseconds.
+const DAY_MS_1000: i64 = 86_400_000_000;
 
 /// Why the worker cannot run with its bindings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,10 @@ pub(crate) struct Config {
     pub(crate) backlog_bytes_max: usize,
     /// Peers whose forwarding headers are believed: `TRUSTED_PROXIES`, comma list of networks; default this machine.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// Number of this edge among those of the machine: `EDGE_INDEX`, 0–1023; default 0. Batchers of different edges have different names.
+    pub(crate) edge_index: u32,
+    /// The test binding `TEST_CLOCK_OFFSET_MS`: how far the worker's clock is moved, milliseconds; default 0.
+    pub(crate) test_clock_offset_ms: i64,
     /// The test binding `TEST_PANIC=1`: the operator may ask for a panic.
     pub(crate) test_panic: bool,
 }
@@ -84,8 +91,8 @@ impl Config {
             return Err(ConfigError::Invalid { name: "EDGE_TOKEN", form: "at least 16 characters" });
         }
         let proxies = binding("TRUSTED_PROXIES").unwrap_or_else(|| "127.0.0.0/8,::1/128".to_owned());
-        let trusted_proxies: Option<Vec<Network>> =
-            proxies.split(',').filter(|part| !part.trim().is_empty()).map(Network::parse).collect();
+        let trusted_proxies = Network::parse_list(&proxies)
+            .map_err(|_| ConfigError::Invalid { name: "TRUSTED_PROXIES", form: "a comma list of networks" })?;
         Ok(Self {
             region,
             partitions: number("PARTITIONS", &text("PARTITIONS", "2"), 1, 1_024)?,
@@ -99,8 +106,9 @@ impl Config {
             },
             edge_token,
             backlog_bytes_max: number("BACKLOG_BYTES_MAX", &text("BACKLOG_BYTES_MAX", "268435456"), 1 << 20, 1 << 31)?,
-            trusted_proxies: trusted_proxies
-                .ok_or(ConfigError::Invalid { name: "TRUSTED_PROXIES", form: "a comma list of networks" })?,
+            trusted_proxies,
+            edge_index: number("EDGE_INDEX", &text("EDGE_INDEX", "0"), 0, 1_023)?,
+            test_clock_offset_ms: number("TEST_CLOCK_OFFSET_MS", &text("TEST_CLOCK_OFFSET_MS", "0"), -DAY_MS_1000, DAY_MS_1000)?,
             test_panic: text("TEST_PANIC", "") == "1",
         })
     }
@@ -141,6 +149,8 @@ mod tests {
         check("EDGE_TOKEN", "short");
         check("BACKLOG_BYTES_MAX", "7");
         check("TRUSTED_PROXIES", "everyone");
+        check("EDGE_INDEX", "1024");
+        check("TEST_CLOCK_OFFSET_MS", "tomorrow");
         assert_eq!(config(&[("TRUSTED_PROXIES", "")]).unwrap().trusted_proxies, []);
         assert_eq!(
             Config::from_bindings(|name| (name == "EDGE_TOKEN").then(|| "x".repeat(16))),

@@ -5,26 +5,31 @@
 
 mod backoff;
 mod batcher;
-mod cidr;
 mod client;
 mod collect;
 mod config;
 mod directory;
 mod ingest;
+mod kept;
+mod ledger;
+mod limits;
 mod nats;
 pub mod objects;
 mod operate;
+mod place;
 mod platform;
-mod refused;
+mod refuse;
+mod request;
 mod respond;
 mod script;
+mod spam;
 mod timeout;
 
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
 /// Every request from outside.
 #[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let config = match platform::config(&env) {
         Ok(config) => config,
         Err(error) => {
@@ -36,16 +41,19 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     let is_read = matches!(method, Method::Get | Method::Head);
     match request.path().as_str() {
         "/api/event" => match method {
-            Method::Post => collect::collect(request, &env, &config).await,
+            Method::Post => {
+                let response = collect::collect(request, &env, &config).await;
+                ledger::tell_soon(&context, &env, &config);
+                response
+            }
             Method::Options => respond::preflight(),
             _ => respond::method_not_allowed("POST, OPTIONS"),
         },
-        path @ ("/js/script.js" | "/js/script.local.js") if is_read => script::serve(&request, path),
+        path if path.starts_with("/js/") && is_read => script::serve(&request, path, &env).await,
         "/health" if is_read => operate::health(&env, &config).await,
         path @ ("/internal/backlog" | "/internal/panic") if is_read => operate::internal(&request, path, &env, &config).await,
-        "/js/script.js" | "/js/script.local.js" | "/health" | "/internal/backlog" | "/internal/panic" => {
-            respond::method_not_allowed("GET, HEAD")
-        }
+        "/health" | "/internal/backlog" | "/internal/panic" => respond::method_not_allowed("GET, HEAD"),
+        path if path.starts_with("/js/") => respond::method_not_allowed("GET, HEAD"),
         _ => respond::not_found(),
     }
 }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::directory::cache;
 use crate::platform::now_ms;
 use crate::timeout::with_timeout;
-use crate::{refused, respond};
+use crate::{ledger, respond};
 
 /// How long a batcher may take to answer, milliseconds.
 const STATUS_TIMEOUT_MS: u64 = 3_000;
@@ -44,7 +44,7 @@ pub(crate) async fn internal(request: &Request, path: &str, env: &Env, config: &
     }
     if request.url()?.query() == Some("in=batcher") {
         let stub = env.durable_object("BATCHER")?.get_by_name("p0-s0")?;
-        return stub.fetch_with_request(Request::new(&panic_url(&config.region, 0, 0), Method::Get)?).await;
+        return stub.fetch_with_request(Request::new(&panic_url(config, 0, 0), Method::Get)?).await;
     }
     panic!("a panic that the operator asked for");
 }
@@ -65,7 +65,7 @@ async fn backlog(env: &Env, config: &Config) -> Result<Response> {
     }
     let mut body = serde_json::to_value(&sum).map_err(worker::Error::from)?;
     if let Some(object) = body.as_object_mut() {
-        object.insert("refused".to_owned(), json!(refused::counts()));
+        object.insert("refused".to_owned(), json!(ledger::totals()));
     }
     respond::json(200, &body)
 }
@@ -73,7 +73,7 @@ async fn backlog(env: &Env, config: &Config) -> Result<Response> {
 async fn status(env: &Env, config: &Config, partition: u32, slot: u32) -> Result<Status> {
     let stub = env.durable_object("BATCHER")?.get_by_name(&format!("p{partition}-s{slot}"))?;
     let asking = async {
-        let request = Request::new(&status_url(&config.region, partition, slot), Method::Get)?;
+        let request = Request::new(&status_url(config, partition, slot), Method::Get)?;
         let mut response = stub.fetch_with_request(request).await?;
         match response.status_code() {
             200 => response.json().await,

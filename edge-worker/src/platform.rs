@@ -1,6 +1,6 @@
 //! What only the runtime can give: time, random numbers, and the settings.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -16,11 +16,12 @@ extern "C" {
 
 thread_local! {
     static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
+    static CLOCK_OFFSET_MS: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Unix milliseconds.
+/// Unix milliseconds; tests may move the clock.
 pub(crate) fn now_ms() -> u64 {
-    worker::Date::now().as_millis()
+    worker::Date::now().as_millis().saturating_add_signed(CLOCK_OFFSET_MS.get())
 }
 
 /// Random bytes from the runtime's secure source.
@@ -41,5 +42,6 @@ pub(crate) fn config(env: &Env) -> Result<Rc<Config>, ConfigError> {
         return Ok(config);
     }
     let config = Rc::new(Config::from_bindings(|name| env.var(name).ok().map(|value| value.to_string()))?);
+    CLOCK_OFFSET_MS.set(config.test_clock_offset_ms);
     Ok(CONFIG.with(|cell| cell.get_or_init(|| config).clone()))
 }

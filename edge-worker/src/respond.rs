@@ -1,7 +1,11 @@
 //! Answers to the outside. Each may be read by pages of any origin.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use worker::{Response, ResponseBuilder, Result};
+
+use crate::ingest::Dropped;
 
 /// When to come back, seconds.
 const RETRY_AFTER_S: &str = "2";
@@ -25,12 +29,14 @@ pub(crate) fn json(status: u16, body: &Value) -> Result<Response> {
     Ok(builder.with_header("content-type", "application/json; charset=utf-8")?.fixed(body.to_string().into_bytes()))
 }
 
-/// Events were taken, or dropped by a rule that is no fault of the sender: 202.
-pub(crate) fn accepted(not_found: u32, errors: Option<&Value>) -> Result<Response> {
+/// Events were taken, or dropped by a rule that is no fault of the sender: 202. The header that names the reasons is ours.
+pub(crate) fn accepted(dropped: &[Dropped], errors: Option<&Value>) -> Result<Response> {
     let mut builder = builder(202)?;
-    if not_found > 0 {
-        builder =
-            builder.with_header("x-plausible-dropped", &not_found.to_string())?.with_header("x-dropped-reason", "not_found")?;
+    if !dropped.is_empty() {
+        let reasons: BTreeSet<&str> = dropped.iter().map(|dropped| dropped.reason).collect();
+        let reasons = reasons.into_iter().collect::<Vec<_>>().join(", ");
+        builder = builder.with_header("x-plausible-dropped", &dropped.len().to_string())?;
+        builder = builder.with_header("x-dropped-reason", &reasons)?;
     }
     match errors {
         Some(errors) => {
@@ -38,6 +44,12 @@ pub(crate) fn accepted(not_found: u32, errors: Option<&Value>) -> Result<Respons
         }
         None => text(builder, "ok"),
     }
+}
+
+/// More than the site takes: 429.
+pub(crate) fn too_many() -> Result<Response> {
+    let builder = builder(429)?.with_header("cache-control", "no-store")?.with_header("retry-after", "1")?;
+    text(builder, "more events than the site takes in a second")
 }
 
 /// Plain text with 200.
@@ -69,7 +81,7 @@ pub(crate) fn unauthorized() -> Result<Response> {
 pub(crate) fn preflight() -> Result<Response> {
     Ok(builder(204)?
         .with_header("access-control-allow-methods", "POST, OPTIONS")?
-        .with_header("access-control-allow-headers", "content-type, x-debug-request")?
+        .with_header("access-control-allow-headers", "content-type, authorization, x-debug-request")?
         .with_header("access-control-max-age", "86400")?
         .empty())
 }

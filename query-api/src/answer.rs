@@ -7,6 +7,9 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 
+/// For how long a visitor is recognised: visitor ids change with the UTC day. Visitors of several days, or regions, are not joined.
+pub const IDENTITY_WINDOW: &str = "day";
+
 /// The whole answer.
 #[derive(Debug, Serialize)]
 pub struct Answer {
@@ -38,6 +41,8 @@ pub struct Meta {
     pub revision: u64,
     /// Regions whose events are counted.
     pub regions: Vec<String>,
+    /// [`IDENTITY_WINDOW`].
+    pub identity_window: &'static str,
 }
 
 #[derive(Debug, Serialize)]

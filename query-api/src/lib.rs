@@ -11,6 +11,7 @@ pub mod control;
 pub mod engine;
 pub mod error;
 pub mod http;
+pub mod ledger;
 pub mod plan;
 pub mod query;
 mod run;

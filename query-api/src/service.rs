@@ -1,10 +1,11 @@
 //! Answering: from a validated query and a site to JSON, on one consistent view of the site's partition.
 
-use crate::answer::{Answer, Context, Meta};
+use crate::answer::{Answer, Context, IDENTITY_WINDOW, Meta};
 use crate::clock::Clock;
 use crate::control::Directory;
 use crate::engine::{AttachedPart, Cell, Engine, EngineError, Session};
 use crate::error::ApiError;
+use crate::ledger::{self, LedgerAnswer, Period, Whose};
 use crate::plan::{self, Scope, Source};
 use crate::query::calendar::Calendar;
 use crate::query::{DateRange, Query, RESULTS_MAX, Range, Refusal, TimeUnit};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use weir_event::site::Site;
 use weir_reader::store::Store;
+use weir_rollup::manifest::Part;
 
 /// Milliseconds that a visitor counts as current after an event.
 const CURRENT_MS: i64 = 5 * 60 * 1_000;
@@ -68,6 +70,20 @@ impl Service {
             integer(session, &plan::current_visitors(site.id, range, &sources))
         };
         Ok(self.engine.run(work).await?.unwrap_or(0))
+    }
+
+    /// What became of the events of a site, or of all; `site_name` is how the caller called it.
+    pub async fn ledger(&self, whose: Whose, site_name: Option<String>, period: Period) -> Result<LedgerAnswer, ApiError> {
+        let partitions: Vec<u32> = match &whose {
+            Whose::Site(site) => vec![site.partition],
+            Whose::Unknown => vec![ledger::UNKNOWN_SITES_PARTITION],
+            Whose::All => self.partitions.keys().copied().collect(),
+        };
+        let views = partitions.into_iter().map(|partition| Ok((partition, self.view(partition)?)));
+        let views = views.collect::<Result<Vec<_>, ApiError>>()?;
+        let (store, region) = (self.store.clone(), self.region.clone());
+        let question = ledger::Question { whose, site_name, period, views, store, region };
+        Ok(self.engine.run(move |session| question.answer(session)).await?)
     }
 
     /// Why queries cannot be answered yet.
@@ -126,6 +142,7 @@ impl Question<'_> {
             watermark: rfc3339(self.view.watermark_ms),
             revision: self.view.revision(),
             regions: vec![self.region],
+            identity_window: IDENTITY_WINDOW,
         };
         let context = Context { site: self.site_name, zone, range, calendar: &calendar, time_unit: buckets.unit };
         let answer = Answer::new(query, rows, &context, meta);
@@ -164,14 +181,23 @@ impl Buckets {
 }
 
 /// The parts of a view that a query needs, attached for as long as this lives.
-struct Attached {
+pub(crate) struct Attached {
     schemas: BTreeMap<String, Arc<AttachedPart>>,
 }
 
 impl Attached {
     fn new(session: &Session<'_>, view: &PartitionView, store: &Store, site_id: u32, range: Range) -> Result<Self, EngineError> {
+        Self::of(session, store, view.parts(site_id, range))
+    }
+
+    /// Attaches parts.
+    pub(crate) fn of<'a>(
+        session: &Session<'_>,
+        store: &Store,
+        parts: impl Iterator<Item = &'a Part>,
+    ) -> Result<Self, EngineError> {
         let mut files: Vec<(String, PathBuf)> = Vec::new();
-        for part in view.parts(site_id, range) {
+        for part in parts {
             let path = store
                 .local_path(&part.name)
                 .map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
@@ -181,7 +207,8 @@ impl Attached {
         Ok(Self { schemas: files.into_iter().map(|(name, _)| name).zip(attached).collect() })
     }
 
-    fn schema(&self, name: &str) -> Option<String> {
+    /// The schema of a part by its name.
+    pub(crate) fn schema(&self, name: &str) -> Option<String> {
         self.schemas.get(name).map(|part| part.schema.clone())
     }
 

@@ -69,9 +69,13 @@ pub fn render(service: &Service) -> String {
     line(format_args!("query_waiting {}", service.engine.waiting()));
     line(format_args!("# HELP query_attached_parts Parts attached to DuckDB.\n# TYPE query_attached_parts gauge"));
     line(format_args!("query_attached_parts {}", service.engine.attached_parts()));
-    let gauges: [Gauge; 6] = [
+    let gauges: [Gauge; 8] = [
         ("query_partition_ready", "1 when queries of the partition are answered.", |view| u64::from(view.is_ready)),
         ("query_partition_alarm", "1 when the live end is not followed.", |view| u64::from(view.condition.alarm().is_some())),
+        ("query_ledger_alarm", "1 when the live end has other rows than its ledger counts.", |view| {
+            u64::from(view.ledger_alarm.is_some())
+        }),
+        ("query_accepted_events", "Events accepted so far, sealed and live.", PartitionView::accepted),
         ("query_tail_lag_messages", "Messages of the stream that are not counted yet.", PartitionView::lag),
         ("query_tail_rows", "Event rows of the live end in memory.", |view| view.tail_rows),
         ("query_watermark_milliseconds", "Up to when all events are counted, Unix time.", |view| view.watermark_ms),

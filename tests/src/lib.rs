@@ -5,6 +5,7 @@
 
 pub mod chromium;
 pub mod collector;
+pub mod haproxy;
 pub mod independent;
 pub mod load;
 pub mod poll;

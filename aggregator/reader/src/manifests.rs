@@ -80,6 +80,7 @@ mod tests {
                 bytes: 4096,
                 content_checksum: "20-ff".to_owned(),
                 format: 1,
+                ledger: None,
             }],
             state: vec![ObjectRef { name: "state/local-0/9-b.state.zst".to_owned(), checksum: "cd".to_owned() }],
             archived_seq: 0,
@@ -90,6 +91,7 @@ mod tests {
                 sealed_message_id: "00-4".to_owned(),
             },
             written_ms: 1_700_000_001_000,
+            accepted: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Rows as Arrow batches, with the columns and types of `schema.sql` in its order.
 
+use crate::ledger;
 use crate::row::{ControlRow, EventRow, Opening};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Int64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array,
@@ -72,6 +73,20 @@ pub fn controls_batch(rows: &[ControlRow]) -> Result<RecordBatch, ArrowError> {
         column("seq", false, UInt64Array::from_iter_values(rows.iter().map(|row| row.position.seq))),
         column("idx", false, UInt32Array::from_iter_values(rows.iter().map(|row| row.position.idx))),
         column("record", false, BinaryArray::from_iter_values(rows.iter().map(|row| &row.record))),
+    ])
+}
+
+/// Ledger rows as a batch for the table `ledger`.
+///
+/// # Errors
+/// When the kinds are larger than 2 GiB together.
+pub fn ledger_batch(rows: &[ledger::Row]) -> Result<RecordBatch, ArrowError> {
+    batch(vec![
+        column("seq", false, UInt64Array::from_iter_values(rows.iter().map(|row| row.seq))),
+        column("site_id", false, UInt32Array::from_iter_values(rows.iter().map(|row| row.site_id))),
+        column("hour_ms", false, Int64Array::from_iter_values(rows.iter().map(|row| row.hour_ms))),
+        column("kind", false, texts(rows.iter().map(|row| row.kind.as_ref()))),
+        column("count", false, UInt64Array::from_iter_values(rows.iter().map(|row| row.count))),
     ])
 }
 

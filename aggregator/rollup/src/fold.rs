@@ -6,9 +6,11 @@
 mod codec;
 mod dedupe;
 mod opening;
+mod retry;
 mod visits;
 mod watermark;
 
+use crate::ledger::{self, Collector, Tally};
 use crate::row::{ControlRow, EventRow, Position};
 use crate::rules::Rules;
 use std::sync::Arc;
@@ -17,9 +19,11 @@ use weir_event::model::{Control, ControlKind, Event, EventBatch, Origin};
 
 pub use codec::{STATE_BYTES_MAX, STATE_VERSION, StateError};
 pub use dedupe::Jump;
+pub use retry::{KEEP_IDS_MS, KnownIds, OldRetry, old_retries, parts_to_search};
 
-/// Version of the fold's code, first half of the logic version. It rises with every change that can change a row.
-pub const FOLD_VERSION: u32 = 1;
+/// Version of the fold's code, first half of the logic version. It rises with every change that can change a row. Version 1 did not look up
+/// old retries.
+pub const FOLD_VERSION: u32 = 2;
 /// An event joins a visit that was active at most this long before or after it.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
 /// Event times above this (the last millisecond of the year 9999) are taken as this.
@@ -62,6 +66,8 @@ pub struct Folded {
     pub jump: Option<Jump>,
     /// What became of the events.
     pub counts: Counts,
+    /// The same by site and hour of receipt, and what the edge refused; by site and hour, each once.
+    pub ledger: Vec<ledger::Entry>,
 }
 
 /// What became of events. Those received = `accepted + deduplicated + orphan_engagement`, where the batch was no duplicate.
@@ -77,6 +83,17 @@ pub struct Counts {
     pub late: u64,
     /// Among the accepted: of a visit marked as a bot's.
     pub bots: u64,
+}
+
+impl Counts {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.deduplicated += other.deduplicated;
+        self.orphan_engagement += other.orphan_engagement;
+        self.late += other.late;
+        self.bots += other.bots;
+    }
 }
 
 impl State {
@@ -109,16 +126,16 @@ impl State {
 /// Folds the next batch of the stream. Total: any batch gives an answer.
 ///
 /// Batches must come in the order of their sequences. A batch without a producer or with number 0 cannot be recognised when it comes
-/// again; only the ids of its events can.
-pub fn fold(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival) -> Folded {
-    let folded = fold_batch(state, rules, batch, at);
+/// again; only the ids of its events can. `known` are those ids of [`old_retries`] that rows of earlier batches have.
+pub fn fold(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival, known: &KnownIds) -> Folded {
+    let folded = fold_batch(state, rules, batch, at, known);
     if state.stream_ms.saturating_sub(state.purged_ms) >= PURGE_EVERY_MS {
         state.purge();
     }
     folded
 }
 
-fn fold_batch(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival) -> Folded {
+fn fold_batch(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival, known: &KnownIds) -> Folded {
     let stream_ms = state.stream_ms.max(at.stream_ms);
     let jump = match state.producers.check(&batch.producer, batch.number, stream_ms) {
         dedupe::Verdict::Duplicate => return Folded { duplicate_batch: true, ..Folded::default() },
@@ -128,20 +145,30 @@ fn fold_batch(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival)
     state.stream_ms = stream_ms;
     state.batchers.heard(&batch.batcher, batch.oldest_unsent_ms, stream_ms);
     let mut folded = Folded { jump, rows: Vec::with_capacity(batch.events.len()), ..Folded::default() };
+    let mut ledger = Collector::default();
     for (idx, event) in (0_u32..).zip(&batch.events) {
-        fold_event(state, rules, event, Position { seq: at.seq, idx }, &mut folded);
+        let tally = ledger.at(event.site_id, clamp_ms(event.received_ms));
+        let is_stored = !known.is_empty() && retry::is_old(event, stream_ms) && known.contains(&event.id());
+        // An id counts as seen, stored or not.
+        if !state.ids.first_sight(event.id(), stream_ms) || is_stored {
+            folded.counts.deduplicated += 1;
+            tally.deduplicated += 1;
+        } else {
+            fold_event(state, rules, event, Position { seq: at.seq, idx }, &mut folded, tally);
+        }
+    }
+    for refused in batch.refused.iter().filter(|refused| refused.count > 0) {
+        ledger.at(refused.site_id, clamp_ms(refused.hour_ms)).refuse(&refused.reason, refused.count);
     }
     for (idx, control) in (batch.events.len() as u32..).zip(&batch.controls) {
         fold_control(state, control, Position { seq: at.seq, idx }, &mut folded);
     }
+    folded.ledger = ledger.finish();
     folded
 }
 
-fn fold_event(state: &mut State, rules: &Rules, event: &Event, position: Position, folded: &mut Folded) {
-    if !state.ids.first_sight(event.id(), state.stream_ms) {
-        folded.counts.deduplicated += 1;
-        return;
-    }
+/// Folds an event that is not known yet.
+fn fold_event(state: &mut State, rules: &Rules, event: &Event, position: Position, folded: &mut Folded, tally: &mut Tally) {
     let event_ms = clamp_ms(event.event_ms);
     let engagement = event.name == ENGAGEMENT;
     let visitor = visits::Visitor { site_id: event.site_id, id: event.visitor_id, previous_id: event.previous_visitor_id };
@@ -149,13 +176,18 @@ fn fold_event(state: &mut State, rules: &Rules, event: &Event, position: Positio
         Some(joined) => joined,
         None if engagement => {
             folded.counts.orphan_engagement += 1;
-            return;
+            return tally.refuse(ledger::NO_SESSION, 1);
         }
         None => state.visits.open(visitor, event_ms, state.stream_ms, position, Arc::new(opening::of(event, rules))),
     };
+    let is_bot = joined.opening.bot > 0;
+    let is_late = event_ms.saturating_add(IDLE_MS) < clamp_ms(state.stream_ms);
     folded.counts.accepted += 1;
-    folded.counts.bots += u64::from(joined.opening.bot > 0);
-    folded.counts.late += u64::from(event_ms.saturating_add(IDLE_MS) < clamp_ms(state.stream_ms));
+    folded.counts.bots += u64::from(is_bot);
+    folded.counts.late += u64::from(is_late);
+    tally.accepted += 1;
+    tally.bots += u64::from(is_bot);
+    tally.late += u64::from(is_late);
     folded.rows.push(EventRow {
         position,
         site_id: event.site_id,

@@ -5,6 +5,7 @@
 
 pub mod columns;
 pub mod fold;
+pub mod ledger;
 pub mod manifest;
 pub mod merge;
 pub mod part;

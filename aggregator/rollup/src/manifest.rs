@@ -1,5 +1,6 @@
 //! What a partition consists of at one revision: the manifest (an immutable object) and its head (a small KV entry, moved by compare-and-set).
 
+use crate::ledger::HOUR_MS;
 use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's JSON.
@@ -49,6 +50,16 @@ pub struct Manifest {
     pub stream: StreamIdentity,
     /// When it was written, Unix milliseconds.
     pub written_ms: u64,
+    /// Events accepted through `sealed_seq`, counted by the fold: as many as the parts have rows. `None` in manifests of before the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<u64>,
+}
+
+impl Manifest {
+    /// Event rows of all parts.
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().map(|part| part.rows).sum()
+    }
 }
 
 /// One immutable DuckDB file.
@@ -78,6 +89,39 @@ pub struct Part {
     pub content_checksum: String,
     /// Version of the file format.
     pub format: u32,
+    /// What its ledger holds; `None` for a part of format 1, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<PartLedger>,
+}
+
+/// What the ledger of a part holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartLedger {
+    /// Accepted events that it counts. A merge may put them into another part than the rows.
+    pub accepted: u64,
+    /// Lowest and highest UTC hour (its start, both included) that it counts or in which an event of this part was received.
+    pub min_hour_ms: i64,
+    /// See `min_hour_ms`.
+    pub max_hour_ms: i64,
+}
+
+impl Part {
+    /// Whether it may count, or have, events received in these hours (both included).
+    pub fn may_hold_hours(&self, first_ms: i64, last_ms: i64) -> bool {
+        match &self.ledger {
+            Some(ledger) => ledger.min_hour_ms <= last_ms && ledger.max_hour_ms >= first_ms,
+            // An event happens at most a day before it is received, and a minute after.
+            None => {
+                self.min_event_ms <= last_ms.saturating_add(2 * HOUR_MS)
+                    && self.max_event_ms >= first_ms.saturating_sub(25 * HOUR_MS)
+            }
+        }
+    }
+
+    /// Accepted events that its ledger counts.
+    pub fn accepted(&self) -> u64 {
+        self.ledger.as_ref().map_or(self.rows, |ledger| ledger.accepted)
+    }
 }
 
 /// How a part came about: a flush, or a merge by period.

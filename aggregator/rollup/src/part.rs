@@ -1,15 +1,22 @@
-//! The format of a part: schema, order, what its `meta` says, and the SQL that defines visit fragments and the checksum.
+//! The format of a part: schema, order, what its `meta` says, and the SQL that defines visit fragments, the ledger and the checksum.
 //!
 //! Each SQL text is defined once, here: the aggregator uses it to write and to merge parts, the query API for the live end.
 
+use crate::fold::OldRetry;
+use crate::ledger::{ACCEPTED, BOTS, HOUR_MS};
+
 /// Version of the file format. It rises with every change of `schema.sql`.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// Oldest version that is read. Version 1 has no table `ledger`.
+pub const FORMAT_VERSION_MIN: u32 = 1;
 /// The tables of a part.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// Order of the rows of `events` in a part, as an `ORDER BY` list.
 pub const SORT_ORDER: &str = "site_id, event_ms // 3600000, visitor_id, event_ms, seq, idx";
 /// Order of the rows of `visits` in a part, as an `ORDER BY` list.
 pub const VISITS_SORT_ORDER: &str = "site_id, first_ms // 3600000 NULLS LAST, visitor_id, visit_id";
+/// Order of the rows of `ledger` in a part, as an `ORDER BY` list.
+pub const LEDGER_SORT_ORDER: &str = "site_id, hour_ms, kind";
 
 /// Keys of the table `meta`. Numbers are decimal text.
 pub mod meta {
@@ -35,6 +42,8 @@ pub mod meta {
     pub const VISIT_ROWS: &str = "visit_rows";
     /// Rows of `controls`.
     pub const CONTROL_ROWS: &str = "control_rows";
+    /// Rows of `ledger`.
+    pub const LEDGER_ROWS: &str = "ledger_rows";
     /// Result of [`super::checksum_sql`] over `events`.
     pub const CONTENT_CHECKSUM: &str = "content_checksum";
     /// Logic version of the last of its rows, `<fold>-<16 hex digits>`.
@@ -138,6 +147,53 @@ FROM (
 pub fn checksum_sql(events_relation: &str) -> String {
     let hashed = list(event_columns().filter(|column| !ID_COLUMNS.contains(column)), str::to_owned);
     format!("SELECT printf('%d-%016x', count(*), coalesce(bit_xor(hash({hashed})), 0)) FROM {events_relation}")
+}
+
+/// `FROM` of the ledger of a part: its table, or what the events of a part of format 1 tell, which is how many there were.
+///
+/// `database` is the name under which the part is attached; `format` its version.
+pub fn ledger_relation(database: &str, format: u32) -> String {
+    if format >= 2 { format!("{database}.ledger") } else { format!("({})", counted_ledger_sql(&format!("{database}.events"))) }
+}
+
+/// `SELECT` of the ledger rows that events themselves tell: the accepted, and bots among them.
+pub fn counted_ledger_sql(events_relation: &str) -> String {
+    let counted = |kind: &str, condition: &str| {
+        format!(
+            "SELECT max(seq) AS seq, site_id, received_ms // {HOUR_MS} * {HOUR_MS} AS hour_ms, '{kind}' AS kind, \
+             CAST(count(*) AS UBIGINT) AS count FROM {events_relation} WHERE {condition} GROUP BY ALL"
+        )
+    };
+    format!("{} UNION ALL {}", counted(ACCEPTED, "true"), counted(BOTS, "bot > 0"))
+}
+
+/// `SELECT` that adds up ledger rows by site, hour and kind, with the columns of `ledger` in its order.
+pub fn merge_ledger_sql(ledger_relation: &str) -> String {
+    format!(
+        "SELECT max(seq) AS seq, site_id, hour_ms, kind, CAST(sum(count) AS UBIGINT) AS count FROM {ledger_relation} \
+         GROUP BY site_id, hour_ms, kind"
+    )
+}
+
+/// `SELECT` of the halves of those ids (`high`, `low`) of which the relation has a copy; `None` when nothing is wanted.
+pub fn known_ids_sql(events_relation: &str, wanted: &[OldRetry]) -> Option<String> {
+    let from_ms = wanted.iter().map(OldRetry::from_ms).min()?;
+    let to_ms = wanted.iter().map(OldRetry::to_ms).max()?;
+    let value = |retry: &OldRetry| {
+        let (high, low) = ((retry.id >> 64) as u64, retry.id as u64);
+        format!(
+            "({}::UINTEGER, {}::BIGINT, {}::BIGINT, {high}::UBIGINT, {low}::UBIGINT)",
+            retry.site_id,
+            retry.from_ms(),
+            retry.to_ms()
+        )
+    };
+    Some(format!(
+        "SELECT DISTINCT high, low FROM (VALUES {}) AS wanted (wanted_site_id, from_ms, to_ms, high, low)
+JOIN (SELECT site_id, event_ms, event_id_high, event_id_low FROM {events_relation} WHERE event_ms >= {from_ms} AND event_ms <= {to_ms}) AS stored
+ON event_id_low = low AND event_id_high = high AND site_id = wanted_site_id AND event_ms >= from_ms AND event_ms <= to_ms",
+        wanted.iter().map(value).collect::<Vec<_>>().join(", ")
+    ))
 }
 
 /// Checksum of several relations together, from their checksums; `None` when one is malformed.

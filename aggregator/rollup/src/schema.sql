@@ -1,4 +1,4 @@
--- A part: one immutable DuckDB file. Format version 1; a change of any column needs a new version (see `part.rs`).
+-- A part: one immutable DuckDB file. Format version 2; a change of any column needs a new version (see `part.rs`).
 -- Sorted by (site_id, hour of event_ms, visitor_id, event_ms, seq, idx), so that a site's rows are neighbours.
 CREATE TABLE events (
     seq               UBIGINT   NOT NULL,  -- position: stream sequence …
@@ -87,6 +87,16 @@ CREATE TABLE controls (
     seq     UBIGINT  NOT NULL,
     idx     UINTEGER NOT NULL,
     record  BLOB     NOT NULL
+);
+
+-- What became of the events, by site, UTC hour of receipt and kind; sorted by these. In a merged part the hours need not be those of its
+-- events. New in format 2.
+CREATE TABLE ledger (
+    seq      UBIGINT   NOT NULL,  -- highest stream sequence that is counted here
+    site_id  UINTEGER  NOT NULL,  -- 0 = not known
+    hour_ms  BIGINT    NOT NULL,  -- start of the hour, Unix milliseconds
+    kind     VARCHAR   NOT NULL,  -- 'accepted', 'bots' and 'late' (both among the accepted), 'deduplicated', 'rejected:<reason>'
+    count    UBIGINT   NOT NULL
 );
 
 -- What the part says of itself: one row a key, values as text (see `part.rs` for the keys).

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use weir_event::model::{Event, EventBatch, Origin, Property, Revenue};
-use weir_rollup::fold::{Arrival, State, fold};
+use weir_rollup::fold::{Arrival, KnownIds, OldRetry, State, fold};
 use weir_rollup::row::{ControlRow, EventRow, Opening, Position};
 use weir_rollup::rules::Rules;
-use weir_rollup::{columns, part};
+use weir_rollup::{columns, ledger, part};
 
 /// 2025-01-15T12:00:00Z.
 const NOON: i64 = 1_736_942_400_000;
@@ -65,7 +65,7 @@ fn the_schema_is_pinned_to_its_version() {
     let digest = hex::encode(Sha256::digest(part::SCHEMA));
     assert_eq!(
         (part::FORMAT_VERSION, digest.get(..16).unwrap()),
-        (1, "ec232f2dd0e21a03"),
+        (2, "3ad7d453b45f6242"),
         "a changed schema needs a new version"
     );
 }
@@ -88,6 +88,8 @@ fn arrow_columns_are_the_schemas() {
     assert_eq!(described("events"), described(&part::events_sql("events", 0)));
     assert_eq!(described("visits"), described(&part::visits_sql("events")));
     assert_eq!(described("visits"), described(&part::merge_visits_sql("visits")));
+    assert_eq!(described("ledger"), described(&part::merge_ledger_sql("ledger")));
+    assert_eq!(described("ledger"), described(&part::counted_ledger_sql("events")));
     let mut statement = connection.prepare(&part::events_sql("events", 0)).unwrap();
     statement.execute([]).unwrap();
     assert_eq!(statement.column_names(), names);
@@ -155,6 +157,71 @@ fn control_rows_are_stored() {
     appender.append_record_batch(columns::controls_batch(&[control]).unwrap()).unwrap();
     appender.flush().unwrap();
     assert_eq!(text(&connection, "SELECT seq || ' ' || idx || ' ' || hex(record) FROM controls"), "3 4 00FF");
+}
+
+#[test]
+fn a_ledger_is_stored_added_up_and_told_from_events() {
+    let connection = database();
+    let hour_ms = NOON;
+    let row = |seq, hour_ms, kind: &'static str, count| ledger::Row { site_id: 1, hour_ms, kind: kind.into(), count, seq };
+    let rows = [
+        row(1, hour_ms, "accepted", 2),
+        row(5, hour_ms, "accepted", u64::MAX / 2),
+        row(3, hour_ms, "rejected:url", 1),
+        row(4, 0, "late", 1),
+    ];
+    let mut appender = connection.appender("ledger").unwrap();
+    appender.append_record_batch(columns::ledger_batch(&rows).unwrap()).unwrap();
+    appender.flush().unwrap();
+    assert_eq!(
+        lines(&connection, &part::merge_ledger_sql("ledger")),
+        [
+            "{'seq': 3, 'site_id': 1, 'hour_ms': 1736942400000, 'kind': 'rejected:url', 'count': 1}",
+            "{'seq': 4, 'site_id': 1, 'hour_ms': 0, 'kind': late, 'count': 1}",
+            "{'seq': 5, 'site_id': 1, 'hour_ms': 1736942400000, 'kind': accepted, 'count': 9223372036854775809}",
+        ]
+    );
+    let bot =
+        EventRow { opening: Arc::new(Opening { bot: 2, ..Opening::default() }), ..self::row(8, 1, NOON + 1, "pageview", "/") };
+    insert(
+        &connection,
+        &[self::row(7, 1, NOON + 3_599_994, "pageview", "/"), self::row(6, 1, NOON + 3_599_995, "pageview", "/"), bot],
+    );
+    assert_eq!(
+        lines(&connection, &format!("SELECT * FROM {}", part::ledger_relation("memory", 1))),
+        [
+            "{'seq': 6, 'site_id': 1, 'hour_ms': 1736946000000, 'kind': accepted, 'count': 1}",
+            "{'seq': 8, 'site_id': 1, 'hour_ms': 1736942400000, 'kind': accepted, 'count': 2}",
+            "{'seq': 8, 'site_id': 1, 'hour_ms': 1736942400000, 'kind': bots, 'count': 1}",
+        ]
+    );
+    assert_eq!(part::ledger_relation("p", 2), "p.ledger");
+}
+
+#[test]
+fn stored_copies_of_old_retries_are_found_by_site_time_and_id() {
+    let connection = database();
+    let id = |number: u64| u128::from(number) << 64 | u128::from(u64::MAX - number);
+    let stored = |seq: u64, event_ms: i64| EventRow { event_id: id(seq), ..row(seq, 1, event_ms, "pageview", "/") };
+    insert(
+        &connection,
+        &[stored(1, NOON), stored(2, NOON - 3_600_000), stored(3, NOON + 3_600_001), EventRow { event_id: 0, ..stored(4, NOON) }],
+    );
+    let wanted = |number: u64, site_id: u32| OldRetry { site_id, event_ms: NOON, id: id(number) };
+    let all = [wanted(1, 1), wanted(1, 2), wanted(2, 1), wanted(3, 1), wanted(4, 1), wanted(5, 1)];
+    let sql = part::known_ids_sql("events", &all).unwrap();
+    let found: Vec<u128> = connection
+        .prepare(&format!("{sql} ORDER BY high"))
+        .unwrap()
+        .query_map([], |row| Ok(u128::from(row.get::<_, u64>(0)?) << 64 | u128::from(row.get::<_, u64>(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(found, [id(1), id(2)]);
+    let rows = [(1, NOON), (2, NOON - 3_600_000), (3, NOON + 3_600_001)];
+    let copies = rows.into_iter().filter(|(seq, event_ms)| all.iter().any(|retry| retry.is_copy(1, *event_ms, id(*seq))));
+    assert_eq!(copies.map(|(seq, _)| id(seq)).collect::<Vec<_>>(), found, "the same rule outside of DuckDB");
+    assert_eq!(part::known_ids_sql("events", &[]), None);
 }
 
 #[test]
@@ -242,7 +309,14 @@ fn folded_rows() -> impl Strategy<Value = Vec<EventRow>> {
     });
     proptest::collection::vec(event, 1..40).prop_map(|events| {
         let batch = EventBatch { number: 1, events, ..EventBatch::default() };
-        fold(&mut State::default(), &Rules::built_in().unwrap(), &batch, Arrival { seq: 1, stream_ms: NOON as u64 }).rows
+        fold(
+            &mut State::default(),
+            &Rules::built_in().unwrap(),
+            &batch,
+            Arrival { seq: 1, stream_ms: NOON as u64 },
+            &KnownIds::default(),
+        )
+        .rows
     })
 }
 

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_aggregator::{Config, RunError};
-use weir_event::model::{Event, EventBatch};
+use weir_event::model::{Event, EventBatch, Refused};
 use weir_event::{codec, subject};
 use weir_reader::store::Store;
 use weir_reader::{NatsConfig, buckets, heads, manifests};
-use weir_rollup::fold::{self, Arrival, State};
-use weir_rollup::manifest::{Manifest, Part};
+use weir_rollup::fold::{self, Arrival, KnownIds, State};
+use weir_rollup::ledger::Book;
+use weir_rollup::manifest::{Head, Manifest, Part};
 use weir_rollup::part;
+use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
 /// Longest wait for anything.
@@ -151,8 +153,22 @@ impl Region {
     pub(crate) async fn content(&self) -> Content {
         let manifest = self.manifest().await.expect("something was committed");
         let store = self.store();
-        let files: Vec<PathBuf> = manifest.parts.iter().map(|part| store.local_path(&part.name).unwrap()).collect();
+        let files: Vec<_> = manifest.parts.iter().map(|part| (store.local_path(&part.name).unwrap(), part.format)).collect();
         content(&files)
+    }
+
+    /// Commits a changed manifest, as nobody should.
+    pub(crate) async fn tamper(&self, change: impl FnOnce(&mut Manifest)) {
+        let entry = heads::get(&self.jetstream, "local", 0).await.unwrap().expect("something was committed");
+        let mut manifest = manifests::load(&self.store(), &entry.head).await.unwrap();
+        change(&mut manifest);
+        manifest.revision += 1;
+        let commit_id = format!("tampered{}", manifest.revision);
+        let object = manifests::put(&self.store(), &manifest, &commit_id).await.unwrap();
+        let (revision, sealed_seq) = (manifest.revision, manifest.sealed_seq);
+        let head = Head { revision, sealed_seq, manifest: object.name, checksum: object.checksum, commit_id };
+        let swap = heads::compare_and_set(&self.jetstream, "local", 0, entry.kv_revision, &head).await.unwrap();
+        assert!(matches!(swap, heads::Swap::Committed { .. }));
     }
 }
 
@@ -187,20 +203,33 @@ pub(crate) struct Content {
     pub(crate) rows: u64,
     pub(crate) events: String,
     pub(crate) visits: String,
+    /// The ledger, added up: a line for each site, hour and kind, with its count and highest sequence.
+    pub(crate) ledger: Vec<String>,
 }
 
-fn content(files: &[PathBuf]) -> Content {
+fn content(files: &[(PathBuf, u32)]) -> Content {
     let connection = duckdb::Connection::open_in_memory().unwrap();
     let union = |table: &str| {
         let selects: Vec<String> = (0..files.len()).map(|index| format!("SELECT * FROM in{index}.{table}")).collect();
         format!("({})", selects.join(" UNION ALL "))
     };
-    for (index, file) in files.iter().enumerate() {
+    for (index, (file, _)) in files.iter().enumerate() {
         connection.execute_batch(&format!("ATTACH '{}' AS in{index} (READ_ONLY)", file.display())).unwrap();
     }
     let one = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     let visits = format!("({})", part::merge_visits_sql(&union("visits")));
+    let ledgers = files.iter().enumerate().map(|(index, (_, format))| {
+        format!("SELECT seq, site_id, hour_ms, kind, count FROM {}", part::ledger_relation(&format!("in{index}"), *format))
+    });
+    let ledgers = format!("({})", ledgers.collect::<Vec<_>>().join(" UNION ALL "));
+    let ledger = format!(
+        "SELECT site_id || ' ' || hour_ms || ' ' || kind || ' ' || count || ' ' || seq FROM ({}) ORDER BY ALL",
+        part::merge_ledger_sql(&ledgers)
+    );
+    let mut statement = connection.prepare(&ledger).unwrap();
+    let ledger = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     Content {
+        ledger,
         rows: one(&format!("SELECT count(*)::VARCHAR FROM {}", union("events"))).parse().unwrap(),
         events: one(&part::checksum_sql(&union("events"))),
         visits: one(&format!("SELECT count(*) || '-' || bit_xor(hash(v::VARCHAR)) FROM {visits} AS v")),
@@ -210,6 +239,7 @@ fn content(files: &[PathBuf]) -> Content {
 /// What the stream must give: all its messages folded at once into one part.
 pub(crate) async fn expected(region: &Region) -> Content {
     let (rules, mut state, mut rows) = (Rules::built_in().unwrap(), State::default(), Vec::new());
+    let mut book = Book::default();
     let last_seq = weir_reader::stream::state(&region.jetstream, "local", 0).await.unwrap().last_seq;
     let mut stream = weir_reader::stream::PartitionStream::open(&region.jetstream, "local", 0, 1).await.unwrap();
     for seq in 1..=last_seq {
@@ -217,7 +247,12 @@ pub(crate) async fn expected(region: &Region) -> Content {
         assert_eq!(delivered.seq, seq);
         let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
         let arrival = Arrival { seq, stream_ms: delivered.stream_ms };
-        rows.extend(fold::fold(&mut state, &rules, &batch, arrival).rows);
+        let wanted = fold::old_retries(&state, &batch, delivered.stream_ms);
+        let is_copy = |row: &&EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
+        let known: KnownIds = rows.iter().filter(is_copy).map(|row: &EventRow| row.event_id).collect();
+        let folded = fold::fold(&mut state, &rules, &batch, arrival, &known);
+        book.add(seq, &folded.ledger);
+        rows.extend(folded.rows);
     }
     let file = region.folder.path().join(format!("expected-{last_seq}"));
     let limits = weir_aggregator::write::DuckLimits { memory_limit_mb: 256, threads: 1, temp: region.folder.path().to_owned() };
@@ -230,13 +265,13 @@ pub(crate) async fn expected(region: &Region) -> Content {
         name: String::new(),
         fallback_ms: 0,
     };
-    let part: Part = weir_aggregator::write::write_flush(&limits, &file, &label, &mut rows, &[]).unwrap();
-    let content = content(&[file]);
+    let part: Part = weir_aggregator::write::write_flush(&limits, &file, &label, &mut rows, &[], &book.rows()).unwrap();
+    let content = content(&[(file, part.format)]);
     assert_eq!(content.rows, part.rows);
     content
 }
 
-/// 20 page views of 7 visitors on 3 sites, about now.
+/// 20 page views of 7 visitors on 3 sites, about now; with every third batch some refusals.
 pub(crate) fn batch(producer: u8, number: u64) -> EventBatch {
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     let events = (0..20)
@@ -258,7 +293,9 @@ pub(crate) fn batch(producer: u8, number: u64) -> EventBatch {
         })
         .collect();
     let batcher = format!("local/0/{producer}");
-    EventBatch { producer: vec![producer; 16], number, formed_ms: now_ms, batcher, events, ..EventBatch::default() }
+    let refused = |site_id: u32, reason: &str| Refused { site_id, hour_ms: now_ms, reason: reason.to_owned(), count: number };
+    let refused = if number % 3 == 0 { vec![refused(0, "not_found"), refused(2, "url")] } else { Vec::new() };
+    EventBatch { producer: vec![producer; 16], number, formed_ms: now_ms, batcher, events, refused, ..EventBatch::default() }
 }
 
 fn nats_config(port: u16, user: &str) -> NatsConfig {

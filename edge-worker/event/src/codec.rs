@@ -6,7 +6,7 @@ use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{self, DecodeContext, WireType, decode_key, skip_field};
 
-use crate::model::{Event, EventBatch, SCHEMA_VERSION};
+use crate::model::{Event, EventBatch, Refused, SCHEMA_VERSION};
 
 /// Largest payload of one message, bytes. NATS takes 1 MiB at most, headers included.
 pub const BATCH_BYTES_MAX: usize = 900_000;
@@ -18,6 +18,8 @@ pub const BATCH_EVENTS_MAX: usize = 30_000;
 const EVENTS_TAG: u32 = 6;
 /// Field number of `EventBatch.controls`.
 const CONTROLS_TAG: u32 = 7;
+/// Field number of `EventBatch.refused`.
+const REFUSED_TAG: u32 = 8;
 
 /// Why a payload is no batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +36,7 @@ pub enum DecodeError {
         /// Size of the payload.
         size_bytes: usize,
     },
-    /// The payload holds more events and control records than any sender may put in.
+    /// The payload holds more records than any sender may put in.
     #[error("batch has more than {BATCH_EVENTS_MAX} records")]
     TooManyEvents,
     /// The bytes are not the protobuf message `EventBatch`.
@@ -70,28 +72,35 @@ pub fn append_event(event: &Event, out: &mut Vec<u8>) {
     encoding::message::encode(EVENTS_TAG, event, out);
 }
 
-/// A stretch of events that [`append_event`] wrote one after the other.
+/// The same for a count of refused events.
+pub fn append_refused(refused: &Refused, out: &mut Vec<u8>) {
+    encoding::message::encode(REFUSED_TAG, refused, out);
+}
+
+/// A stretch of records that [`append_event`] and [`append_refused`] wrote one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// Where in the bytes.
     pub range: Range<usize>,
-    /// How many events.
+    /// How many events; counts of refused ones are none.
     pub events: u32,
 }
 
-/// Cuts what [`append_event`] wrote into runs of at most `run_bytes_max` bytes (an event larger than that is a run by itself).
+/// Cuts what [`append_event`] and [`append_refused`] wrote into runs of at most `run_bytes_max` bytes (a record larger than that is a run
+/// by itself).
 ///
 /// # Errors
-/// When the bytes are anything else than events, or an event is too large for any batch.
+/// When the bytes are anything else, or a record is too large for any batch.
 pub fn split_runs(bytes: &[u8], run_bytes_max: usize) -> Result<Vec<Run>, DecodeError> {
     let mut runs: Vec<Run> = Vec::new();
     let mut rest = bytes;
     while rest.has_remaining() {
         let start = bytes.len() - rest.len();
         let (tag, wire_type) = decode_key(&mut rest).map_err(malformed)?;
-        if tag != EVENTS_TAG || wire_type != WireType::LengthDelimited {
+        if !matches!(tag, EVENTS_TAG | REFUSED_TAG) || wire_type != WireType::LengthDelimited {
             return Err(DecodeError::Malformed { reason: format!("field {tag} among events") });
         }
+        let events = u32::from(tag == EVENTS_TAG);
         skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(malformed)?;
         let end = bytes.len() - rest.len();
         if end - start > BATCH_BYTES_MAX / 2 {
@@ -100,9 +109,9 @@ pub fn split_runs(bytes: &[u8], run_bytes_max: usize) -> Result<Vec<Run>, Decode
         match runs.last_mut() {
             Some(run) if end - run.range.start <= run_bytes_max => {
                 run.range.end = end;
-                run.events += 1;
+                run.events += events;
             }
-            _ => runs.push(Run { range: start..end, events: 1 }),
+            _ => runs.push(Run { range: start..end, events }),
         }
     }
     Ok(runs)
@@ -113,12 +122,12 @@ fn malformed(error: prost::DecodeError) -> DecodeError {
     DecodeError::Malformed { reason: error.to_string() }
 }
 
-/// Counts the events and control records without decoding them.
+/// Counts the records without decoding them.
 fn records(mut bytes: &[u8]) -> Result<usize, prost::DecodeError> {
     let mut records = 0;
     while bytes.has_remaining() {
         let (tag, wire_type) = decode_key(&mut bytes)?;
-        if wire_type == WireType::LengthDelimited && (tag == EVENTS_TAG || tag == CONTROLS_TAG) {
+        if wire_type == WireType::LengthDelimited && matches!(tag, EVENTS_TAG | CONTROLS_TAG | REFUSED_TAG) {
             records += 1;
         }
         skip_field(wire_type, tag, &mut bytes, DecodeContext::default())?;

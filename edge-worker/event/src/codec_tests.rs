@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BotMark, Control, ControlKind, DeleteSite, Event, MoveSite, Origin, Property, Revenue};
+use crate::model::{BotMark, Control, ControlKind, DeleteSite, Event, MoveSite, Origin, Property, Refused, Revenue};
 
 /// A batch in which every field is set.
 fn golden() -> EventBatch {
@@ -51,6 +51,7 @@ fn golden() -> EventBatch {
             control(1, ControlKind::DeleteSite(DeleteSite { site_id: 300 })),
             control(2, ControlKind::MoveSite(MoveSite { site_id: 300, to_partition: 1 })),
         ],
+        refused: Vec::new(),
     }
 }
 
@@ -76,6 +77,18 @@ fn version_1_is_pinned() {
     let bytes = encode(&golden());
     assert_eq!(hex(&bytes), GOLDEN_HEX);
     assert_eq!(decode(1, &bytes).unwrap(), golden());
+}
+
+#[test]
+fn counts_of_refused_events_are_pinned() {
+    let refused = Refused { site_id: 300, hour_ms: 1_795_000_000_000, reason: "url".into(), count: 5 };
+    let bytes = encode(&EventBatch { refused: vec![refused.clone()], ..EventBatch::default() });
+    assert_eq!(hex(&bytes), "421108ac021080bcd9f29e341a0375726c2005");
+    let mut appended = Vec::new();
+    append_refused(&refused, &mut appended);
+    assert_eq!(appended, bytes);
+    append_event(&Event::default(), &mut appended);
+    assert_eq!(split_runs(&appended, 1_000).unwrap(), [Run { range: 0..appended.len(), events: 1 }]);
 }
 
 #[test]
@@ -116,7 +129,7 @@ fn runs_are_cut_between_events() {
 proptest! {
     #[test]
     fn appended_events_are_the_batch(batch in batch(), max in 1_usize..2_000) {
-        let head = EventBatch { events: Vec::new(), controls: Vec::new(), ..batch.clone() };
+        let head = EventBatch { events: Vec::new(), controls: Vec::new(), refused: Vec::new(), ..batch.clone() };
         let mut events = Vec::new();
         batch.events.iter().for_each(|event| append_event(event, &mut events));
         let runs = split_runs(&events, max).unwrap();
@@ -125,7 +138,7 @@ proptest! {
         for run in runs {
             bytes.extend(&events[run.range]);
         }
-        prop_assert_eq!(bytes, encode(&EventBatch { controls: Vec::new(), ..batch }));
+        prop_assert_eq!(bytes, encode(&EventBatch { controls: Vec::new(), refused: Vec::new(), ..batch }));
     }
 
     #[test]
@@ -170,6 +183,7 @@ fn batch() -> impl Strategy<Value = EventBatch> {
                     })),
                 })
                 .collect(),
+            refused: vec![Refused { site_id: 1, hour_ms: at, reason: "url".into(), count: number }],
         },
     )
 }

@@ -4,6 +4,7 @@ use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr};
 
 use siphasher::sip::SipHasher24;
+use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher128};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -23,6 +24,15 @@ pub fn visitor_id(salt: &[u8; 32], site_id: u32, address: &str, user_agent: &str
         hasher.write(field.as_bytes());
     }
     hasher.finish().max(1)
+}
+
+/// The id under which an event of one site is stored: the sender's random id mixed with the site's number, so that one event for several
+/// sites is several, and the same event sent again is the same. Never 0, which means "none".
+pub fn event_id(sender_id: u128, site_id: u32) -> u128 {
+    let mut hasher = SipHasher128::new();
+    hasher.write(&sender_id.to_le_bytes());
+    hasher.write(&site_id.to_le_bytes());
+    hasher.finish128().as_u128().max(1)
 }
 
 /// `shop.example.co.uk` → `example.co.uk`; a name without a public suffix stays as it is.
@@ -117,6 +127,15 @@ mod tests {
         assert_eq!(visitor_id(&salt, 42, "2001:db8::1", "Mozilla/5.0", "www.shop.example"), PINNED_ID);
     }
     const PINNED_ID: u64 = 7_631_811_459_444_820_066;
+
+    /// Pinned: a change would count events again that are retried across it.
+    #[test]
+    fn event_ids_are_pinned() {
+        assert_eq!(event_id(7, 42), PINNED_EVENT_ID);
+        assert_ne!(event_id(7, 42), event_id(7, 43));
+        assert_ne!(event_id(7, 42), event_id(8, 42));
+    }
+    const PINNED_EVENT_ID: u128 = 65_846_727_424_480_841_955_902_428_743_094_586_724;
 
     #[test]
     fn days() {

@@ -29,6 +29,9 @@ pub struct EventBatch {
     /// Control records, which take effect at this batch's position, after its events.
     #[prost(message, repeated, tag = "7")]
     pub controls: Vec<Control>,
+    /// What the edge refused or dropped since it last said so. It counts once, with this batch.
+    #[prost(message, repeated, tag = "8")]
+    pub refused: Vec<Refused>,
 }
 
 /// One event of one site, address-free.
@@ -133,6 +136,23 @@ impl Event {
     pub fn id(&self) -> u128 {
         (u128::from(self.id_high) << 64) | u128::from(self.id_low)
     }
+}
+
+/// How many events of a site the edge refused or dropped for one reason: an entry of the ledger.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Refused {
+    /// The site; 0 = not known.
+    #[prost(uint32, tag = "1")]
+    pub site_id: u32,
+    /// Start of the UTC hour in which they were received, Unix milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub hour_ms: u64,
+    /// Why: the first wrong field (`url`), or the rule that dropped them (`site_ip_blocklist`).
+    #[prost(string, tag = "3")]
+    pub reason: String,
+    /// How many.
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
 }
 
 /// A custom property of an event.

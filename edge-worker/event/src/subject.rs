@@ -23,6 +23,16 @@ pub fn events_stream(region: &str, partition: u32) -> String {
     format!("EVENTS_{region}_{partition}")
 }
 
+/// Subject of a region's refused payloads, `rejected.<region>`.
+pub fn rejected_subject(region: &str) -> String {
+    format!("rejected.{region}")
+}
+
+/// Stream of a region's refused payloads, `REJECTED_<region>`: bounded, the oldest go first.
+pub fn rejected_stream(region: &str) -> String {
+    format!("REJECTED_{region}")
+}
+
 /// Key of a partition's head in [`HEADS_BUCKET`].
 pub fn head_key(region: &str, partition: u32) -> String {
     format!("{region}.{partition}")

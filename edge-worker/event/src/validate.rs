@@ -1,5 +1,6 @@
 //! Bodies of `POST /api/event` to events: which are taken, what is kept of them, and what their senders are told.
 
+mod claims;
 mod depth;
 mod draft;
 mod error;
@@ -8,7 +9,8 @@ mod page;
 mod props;
 mod revenue;
 
-pub use draft::{Context, Draft};
+pub use claims::{Claims, TIMESTAMP_AHEAD_MS_MAX};
+pub use draft::{Context, Draft, Sender};
 pub use error::{BodyError, EventErrors};
 
 use serde_json::Value;
@@ -38,12 +40,12 @@ pub const DOMAINS_MAX: usize = 20;
 /// Engaged time from this on is not believed, milliseconds (30 days).
 pub const ENGAGEMENT_MS_LIMIT: u64 = 30 * 24 * 60 * 60 * 1_000;
 
+/// Longest time between an event and its arrival, milliseconds (24 hours).
+pub const AGE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
 /// A body that could be read: what became of each of its events.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::large_enum_variant, reason = "one lives at a time, and one event is the usual body")
-)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and one event is the usual body")]
 pub enum Body {
     /// The body was one object.
     One(Result<Draft, EventErrors>),
@@ -51,11 +53,22 @@ pub enum Body {
     Many(Vec<Result<Draft, EventErrors>>),
 }
 
-/// Judges a body. Never panics, whatever the bytes are.
+/// Judges a body. Never panics, whatever the bytes are. Only of a trusted sender the [`Claims`] are read.
 ///
 /// # Errors
 /// When the body as a whole cannot be used.
-pub fn parse_body(bytes: &[u8]) -> Result<Body, BodyError> {
+pub fn parse_body(bytes: &[u8], sender: Sender) -> Result<Body, BodyError> {
+    Ok(match parse_json(bytes)? {
+        Value::Array(items) => Body::Many(items.iter().map(|item| Draft::from_json(item, sender)).collect()),
+        item => Body::One(Draft::from_json(&item, sender)),
+    })
+}
+
+/// The JSON of a body: an object, or an array of at most [`BATCH_EVENTS_MAX`] elements and at least one.
+///
+/// # Errors
+/// When the body as a whole cannot be used.
+pub fn parse_json(bytes: &[u8]) -> Result<Value, BodyError> {
     if bytes.len() > BODY_BYTES_MAX {
         return Err(BodyError::TooLarge);
     }
@@ -66,8 +79,7 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body, BodyError> {
     match serde_json::from_str(text).map_err(|_| BodyError::NotJson)? {
         Value::Array(items) if items.len() > BATCH_EVENTS_MAX => Err(BodyError::TooManyEvents { events: items.len() }),
         Value::Array(items) if items.is_empty() => Err(BodyError::NoEvents),
-        Value::Array(items) => Ok(Body::Many(items.iter().map(parse_value).collect())),
-        item @ Value::Object(_) => Ok(Body::One(parse_value(&item))),
+        json @ (Value::Array(_) | Value::Object(_)) => Ok(json),
         _ => Err(BodyError::NotJson),
     }
 }
@@ -76,8 +88,8 @@ pub fn parse_body(bytes: &[u8]) -> Result<Body, BodyError> {
 ///
 /// # Errors
 /// Every field that is wrong, with the reason.
-pub fn parse_value(value: &Value) -> Result<Draft, EventErrors> {
-    Draft::from_json(value)
+pub fn parse_value(value: &Value, sender: Sender) -> Result<Draft, EventErrors> {
+    Draft::from_json(value, sender)
 }
 
 #[cfg(test)]

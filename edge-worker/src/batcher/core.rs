@@ -318,6 +318,7 @@ impl Core {
             batcher: self.batcher.clone(),
             events: Vec::new(),
             controls: Vec::new(),
+            refused: Vec::new(),
         };
         (self.take_id(), weir_event::subject::message_id(&self.producer, number), codec::encode(&head))
     }

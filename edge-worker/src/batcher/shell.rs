@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use weir_event::codec::{self, BATCH_BYTES_MAX};
 use weir_event::model::SCHEMA_VERSION;
 use weir_event::subject::{SCHEMA_HEADER, events_subject};
-use worker::{Env, Method, Request, Response, Result, State, Storage};
+use worker::{Env, Method, Request, RequestInit, Response, Result, State, Storage, js_sys};
 
 use super::core::{BATCH_TARGET_BYTES, Batch, Chunk, Core, Full, Step, Ticket, Write};
 use super::status::Status;
@@ -30,19 +30,29 @@ const ACK_TIMEOUT_MS: u64 = 5_000;
 /// When the alarm looks after a batcher that stopped sending, milliseconds.
 const ALARM_MS: u64 = 1_000;
 
-/// Where to send a request's events.
-pub(crate) fn append_url(region: &str, partition: u32, slot: u32, received_ms: u64) -> String {
-    format!("http://batcher/append?name={region}/{partition}/{slot}&received_ms={received_ms}")
+/// Hands a batcher what `codec` appended. 202 = it is on stable storage.
+pub(crate) async fn append(env: &Env, config: &Config, partition: u32, slot: u32, bytes: &[u8], received_ms: u64) -> Result<u16> {
+    let stub = env.durable_object("BATCHER")?.get_by_name(&format!("p{partition}-s{slot}"))?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(js_sys::Uint8Array::from(bytes).into()));
+    let url = format!("http://batcher/append?name={}&received_ms={received_ms}", name(config, partition, slot));
+    Ok(stub.fetch_with_request(Request::new_with_init(&url, &init)?).await?.status_code())
+}
+
+/// A batcher's stable name. Edges of one machine keep batchers of their own, which must not be taken for each other.
+fn name(config: &Config, partition: u32, slot: u32) -> String {
+    let edge = if config.edge_index == 0 { String::new() } else { format!("{}.", config.edge_index) };
+    format!("{}/{partition}/{edge}{slot}", config.region)
 }
 
 /// Where to ask for the status.
-pub(crate) fn status_url(region: &str, partition: u32, slot: u32) -> String {
-    format!("http://batcher/status?name={region}/{partition}/{slot}")
+pub(crate) fn status_url(config: &Config, partition: u32, slot: u32) -> String {
+    format!("http://batcher/status?name={}", name(config, partition, slot))
 }
 
 /// Where a test asks for a panic.
-pub(crate) fn panic_url(region: &str, partition: u32, slot: u32) -> String {
-    format!("http://batcher/panic?name={region}/{partition}/{slot}")
+pub(crate) fn panic_url(config: &Config, partition: u32, slot: u32) -> String {
+    format!("http://batcher/panic?name={}", name(config, partition, slot))
 }
 
 /// One batcher.

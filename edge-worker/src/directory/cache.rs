@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use worker::{Env, Method, Request};
+use worker::Env;
 
 use super::changes::Changes;
 use super::snapshot::Snapshot;
@@ -59,12 +59,10 @@ pub(crate) async fn current(env: &Env) -> Option<Rc<Snapshot>> {
 }
 
 async fn refresh(env: &Env, known: Option<Rc<Snapshot>>) -> worker::Result<Rc<Snapshot>> {
-    let stub = env.durable_object("DIRECTORY")?.get_by_name("main")?;
     let mut snapshot = known.unwrap_or_default();
     loop {
         let (generation, after) = snapshot.known();
-        let url = format!("http://directory/changes?generation={generation}&after={after}");
-        let mut response = stub.fetch_with_request(Request::new(&url, Method::Get)?).await?;
+        let mut response = super::get(env, &format!("/changes?generation={generation}&after={after}")).await?;
         if response.status_code() != 200 {
             return Err(worker::Error::RustError(response.text().await?));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use weir_event::site::Site;
+use weir_event::site::{Settings, Site};
 
 /// Keys of sites begin with this; other keys of the bucket are no sites.
 const KEY_PREFIX: &str = "site.";
@@ -19,6 +19,8 @@ pub(crate) enum Change {
         id: u32,
         /// Its partition.
         partition: u32,
+        /// What its owner chose; `None` = nothing.
+        settings: Option<Box<Settings>>,
     },
     /// The site is gone.
     Remove {
@@ -38,7 +40,8 @@ pub(crate) fn read(subject: &str, deleted: bool, payload: &[u8]) -> Result<Optio
         return Ok(Some(Change::Remove { domain }));
     }
     let site: Site = serde_json::from_slice(payload)?;
-    Ok(Some(Change::Put { domain, id: site.id, partition: site.partition }))
+    let settings = (!site.settings.is_default()).then(|| Box::new(site.settings));
+    Ok(Some(Change::Put { domain, id: site.id, partition: site.partition, settings }))
 }
 
 /// What the directory answers to an isolate that knows the list up to a sequence.
@@ -52,8 +55,8 @@ pub(crate) struct Changes {
     pub(crate) reset: bool,
     /// There are further changes.
     pub(crate) more: bool,
-    /// Sites that are there: domain, number, partition.
-    pub(crate) sites: Vec<(String, u32, u32)>,
+    /// Sites that are there: domain, number, partition, what the owner chose.
+    pub(crate) sites: Vec<(String, u32, u32, Option<Box<Settings>>)>,
     /// Domains that are gone.
     pub(crate) removed: Vec<String>,
     /// All salts that are known, by UTC day, in hex.
@@ -67,7 +70,7 @@ mod tests {
     #[test]
     fn messages_of_the_bucket() {
         let json = br#"{"id":7,"domain":"shop.example","timezone":"UTC","partition":1,"created_ms":5,"later":true}"#;
-        let put = Change::Put { domain: "shop.example".into(), id: 7, partition: 1 };
+        let put = Change::Put { domain: "shop.example".into(), id: 7, partition: 1, settings: None };
         assert_eq!(read("$KV.WEIR_SITES.site.shop.example", false, json).unwrap(), Some(put));
         let gone = Change::Remove { domain: "shop.example".into() };
         assert_eq!(read("$KV.WEIR_SITES.site.shop.example", true, b"").unwrap(), Some(gone));

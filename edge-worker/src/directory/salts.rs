@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use weir_event::identity::{previous_utc_day, utc_day};
 
-/// A day's salt is made this long before the day begins, milliseconds.
-const AHEAD_MS: u64 = 30 * 60 * 1_000;
+/// A day's salt is made this long before the day begins, milliseconds: NATS may be away around midnight.
+const AHEAD_MS: u64 = 2 * 60 * 60 * 1_000;
+/// A salt is known for 48 hours: from then until this long after its day began, milliseconds.
+const KEPT_MS: u64 = 48 * 60 * 60 * 1_000 - AHEAD_MS;
 
 /// A day whose salt should be known now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub(crate) struct Wanted {
     pub(crate) is_past: bool,
 }
 
-/// The days whose salts are needed now: today, yesterday, and tomorrow when it is near. Today comes first.
+/// The days whose salts are needed now: today, tomorrow when it is near, and yesterday unless its time is over. Today comes first.
 pub(crate) fn wanted(now_ms: u64) -> Vec<Wanted> {
     let today = utc_day(now_ms);
     let soon = utc_day(now_ms + AHEAD_MS);
@@ -24,14 +26,22 @@ pub(crate) fn wanted(now_ms: u64) -> Vec<Wanted> {
     if soon != today {
         days.push(Wanted { day: soon, is_past: false });
     }
-    days.push(Wanted { day: previous_utc_day(now_ms), is_past: true });
+    let yesterday = previous_utc_day(now_ms);
+    if yesterday > last_forgotten(now_ms) {
+        days.push(Wanted { day: yesterday, is_past: true });
+    }
     days
 }
 
-/// Forgets the salts of days that have passed for good.
+/// The last day whose salt, and those before it, are to be forgotten.
+pub(crate) fn last_forgotten(now_ms: u64) -> String {
+    utc_day(now_ms.saturating_sub(KEPT_MS))
+}
+
+/// Forgets the salts whose time is over.
 pub(crate) fn forget_old(salts: &mut BTreeMap<String, String>, now_ms: u64) {
-    let oldest = previous_utc_day(now_ms);
-    salts.retain(|day, _| *day >= oldest);
+    let last = last_forgotten(now_ms);
+    salts.retain(|day, _| *day > last);
 }
 
 /// 64 hex digits to the salt.
@@ -72,10 +82,11 @@ mod tests {
             let found = wanted(now_ms);
             assert_eq!(found.iter().map(|w| (w.day.as_str(), w.is_past)).collect::<Vec<_>>(), expected);
         };
+        const HOUR: u64 = 3_600_000;
         check(NOON, &[("2026-01-01", false), ("2025-12-31", true)]);
-        check(NOON + 12 * 3_600_000 - 1_800_001, &[("2026-01-01", false), ("2025-12-31", true)]);
-        check(NOON + 12 * 3_600_000 - 1_800_000, &[("2026-01-01", false), ("2026-01-02", false), ("2025-12-31", true)]);
-        check(NOON + 12 * 3_600_000, &[("2026-01-02", false), ("2026-01-01", true)]);
+        check(NOON + 10 * HOUR - 1, &[("2026-01-01", false), ("2025-12-31", true)]);
+        check(NOON + 10 * HOUR, &[("2026-01-01", false), ("2026-01-02", false)]);
+        check(NOON + 12 * HOUR, &[("2026-01-02", false), ("2026-01-01", true)]);
     }
 
     #[test]
@@ -84,6 +95,8 @@ mod tests {
             ["2025-12-30", "2025-12-31", "2026-01-01", "2026-01-02"].map(|day| (day.to_owned(), String::new())).into();
         forget_old(&mut salts, NOON);
         assert_eq!(salts.keys().collect::<Vec<_>>(), ["2025-12-31", "2026-01-01", "2026-01-02"]);
+        forget_old(&mut salts, NOON + 10 * 3_600_000);
+        assert_eq!(salts.keys().collect::<Vec<_>>(), ["2026-01-01", "2026-01-02"], "made 48 hours ago");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Reads what is new in the buckets of sites and salts.
+//! The directory's requests to NATS: sites, salts and keys from their buckets, refused payloads to their stream.
 
 use bytes::Bytes;
 use serde_json::json;
-use weir_event::subject::{SALTS_BUCKET, SITES_BUCKET};
+use weir_event::subject::{KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, rejected_subject};
 
 use super::changes::{self, Change};
 use crate::nats::answer::{Answer, NatsError, PubAck, StreamInfo, WRONG_LAST_SEQUENCE, parse};
@@ -48,7 +48,21 @@ fn read(answer: &Answer) -> Option<Change> {
 
 /// The salt of a day, when there is one.
 pub(crate) async fn salt(nats: &Connection, day: &str) -> Result<Option<String>, NatsError> {
-    let subject = format!("$JS.API.DIRECT.GET.KV_{SALTS_BUCKET}.$KV.{SALTS_BUCKET}.{day}");
+    value(nats, SALTS_BUCKET, day).await
+}
+
+/// The record of the API key with this hash, when there is one.
+pub(crate) async fn key(nats: &Connection, hash: &str) -> Result<Option<String>, NatsError> {
+    value(nats, KEYS_BUCKET, hash).await
+}
+
+/// Puts a refused payload on the region's stream.
+pub(crate) async fn put_rejected(nats: &Connection, region: &str, payload: Bytes) -> Result<(), NatsError> {
+    parse::<PubAck>(&nats.request(request(rejected_subject(region), payload), TIMEOUT_MS).await?).map(|_| ())
+}
+
+async fn value(nats: &Connection, bucket: &str, key: &str) -> Result<Option<String>, NatsError> {
+    let subject = format!("$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}");
     let answer = nats.request(request(subject, Bytes::new()), TIMEOUT_MS).await?;
     match answer.status {
         Some(NOT_FOUND) => Ok(None),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 const USAGE: &str =
-    "usage: weir-bindgen --target module|bundler|nodejs|web --out-dir DIR [--out-name NAME] [--typescript] [--keep-debug]
+    "usage: weir-bindgen --target module|bundler|nodejs|web --out-dir DIR [--out-name NAME] [--typescript] [--keep-debug] [--remove-names]
                     [--experimental-reset-state-function] [--force-enable-abort-handler] INPUT.wasm";
 
 fn main() -> Result<()> {
@@ -27,6 +27,10 @@ fn main() -> Result<()> {
             }
             "--keep-debug" => {
                 bindgen.keep_debug(true);
+            }
+            // Names of functions are a sixth of a small module; without them a trap tells less.
+            "--remove-names" => {
+                bindgen.remove_name_section(true).remove_producers_section(true);
             }
             "--experimental-reset-state-function" => {
                 bindgen.reset_state_function(true);

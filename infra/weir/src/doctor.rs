@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::process::is_alive;
 use crate::session::{Session, http_client};
 use crate::status::{self, PartitionStatus};
-use crate::{ports, provision};
+use crate::{edges, ports, provision};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt as _;
@@ -130,11 +130,10 @@ fn default_ports(findings: &mut Findings) {
 
 async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
     processes(home, run, findings);
-    for (check, url) in
-        [("edge", format!("{}/health", run.collector_url)), ("query API", format!("{}/api/health", run.query_url))]
-    {
-        findings.result(check, health(&url).await);
+    for url in run.collectors() {
+        findings.result("edge", health(&format!("{url}/health")).await);
     }
+    findings.result("query API", health(&format!("{}/api/health", run.query_url)).await);
     let asked = tokio::time::timeout(ANSWER_WITHIN, async {
         let session = Session::open_at(home.clone()).await?;
         status::collect(&session).await
@@ -157,10 +156,11 @@ fn processes(home: &Home, run: &RunFile, findings: &mut Findings) {
     } else {
         findings.bad("supervisor", "it is gone, and its children with it: run `weir up` again");
     }
-    for name in ["nats", "workerd", "aggregator", "query-api"] {
-        match run.pids.get(name) {
-            Some(id) if is_alive(*id) => findings.good(name, format!("process {id}")),
-            _ => findings.bad(name, format!("it does not run: look into {}", home.log(name).display())),
+    let edges = run.collectors().len() as u32;
+    for name in ["nats", "aggregator", "query-api"].map(str::to_owned).into_iter().chain((0..edges).map(edges::name)) {
+        match run.pids.get(&name) {
+            Some(id) if is_alive(*id) => findings.good(&name, format!("process {id}")),
+            _ => findings.bad(&name, format!("it does not run: look into {}", home.log(&name).display())),
         }
     }
 }

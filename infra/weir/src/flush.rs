@@ -1,5 +1,6 @@
 //! `weir flush`: everything received before now is in sealed files when it returns.
 
+use crate::backlog::{self, Backlog};
 use crate::output::Output;
 use crate::session::{Session, http_client, now_ms};
 use anyhow::{Context as _, Result, bail};
@@ -12,13 +13,6 @@ use weir_reader::stream;
 
 /// Pause between questions.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-
-/// What the edge still holds.
-#[derive(Debug, Deserialize)]
-struct Backlog {
-    unsent_events: u64,
-    oldest_unsent_ms: Option<u64>,
-}
 
 /// The aggregator's answer.
 #[derive(Debug, Deserialize)]
@@ -36,11 +30,12 @@ struct Outcome {
     sealed_seq: u64,
 }
 
-/// Waits for the edge to send what it holds, then has every partition sealed through its end.
+/// Waits for every edge to send what it holds, then has every partition sealed through its end.
 pub(crate) async fn run(session: &Session, timeout: Duration, output: Output) -> Result<()> {
     let asked_ms = now_ms();
     let deadline = Instant::now() + timeout;
-    wait_for_edge(session, asked_ms, deadline).await?;
+    let (client, edges) = (http_client()?, session.run.collectors());
+    futures::future::try_join_all(edges.iter().map(|url| wait_for_edge(session, &client, url, asked_ms, deadline))).await?;
     let partitions: Vec<u32> = (0..session.run.partitions).collect();
     let sealed = futures::future::try_join_all(partitions.iter().map(|partition| seal(session, *partition, deadline))).await?;
     let lines: Vec<String> = sealed
@@ -50,17 +45,15 @@ pub(crate) async fn run(session: &Session, timeout: Duration, output: Output) ->
     output.result(&serde_json::json!({ "partitions": sealed }), &lines.join("\n"))
 }
 
-async fn wait_for_edge(session: &Session, asked_ms: u64, deadline: Instant) -> Result<()> {
-    let client = http_client()?;
-    let url = format!("{}/internal/backlog", session.run.collector_url);
+async fn wait_for_edge(session: &Session, client: &reqwest::Client, url: &str, asked_ms: u64, deadline: Instant) -> Result<()> {
     loop {
-        let said = match backlog(&client, &url, &session.secrets.edge_token).await {
+        let said = match backlog::of(client, url, &session.secrets.edge_token).await {
             Ok(backlog) if is_sent(&backlog, asked_ms) => return Ok(()),
             Ok(backlog) => format!("it still holds {} events", backlog.unsent_events),
             Err(error) => format!("{error:#}"),
         };
         if Instant::now() > deadline {
-            bail!("the edge did not send what it received ({said}): look at `weir doctor`, then try again");
+            bail!("the edge {url} did not send what it received ({said}): look at `weir doctor`, then try again");
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
@@ -69,12 +62,6 @@ async fn wait_for_edge(session: &Session, asked_ms: u64, deadline: Instant) -> R
 /// Whether nothing received up to that moment is left. An edge that cannot name its oldest event may hold anything.
 fn is_sent(backlog: &Backlog, asked_ms: u64) -> bool {
     backlog.unsent_events == 0 || backlog.oldest_unsent_ms.is_some_and(|oldest_ms| oldest_ms > asked_ms)
-}
-
-async fn backlog(client: &reqwest::Client, url: &str, token: &str) -> Result<Backlog> {
-    let answer = client.get(url).bearer_auth(token).send().await.context("it does not answer")?;
-    let answer = answer.error_for_status().context("it refuses")?;
-    answer.json().await.context("its answer is not what it should be")
 }
 
 async fn seal(session: &Session, partition: u32, deadline: Instant) -> Result<Outcome> {

@@ -22,8 +22,11 @@ pub(crate) struct Home {
 /// `run.json`: how programs find the running system. Mode 0600, replaced as a whole whenever a pid changes, removed at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunFile {
-    /// Address of the collector, `http://127.0.0.1:<port>`.
+    /// Address of the first collector, `http://127.0.0.1:<port>`.
     pub(crate) collector_url: String,
+    /// Addresses of all collectors, the first one included: one for each edge process.
+    #[serde(default)]
+    pub(crate) collector_urls: Vec<String>,
     /// Address of the query API and the dashboard.
     pub(crate) query_url: String,
     /// Address of NATS, `nats://127.0.0.1:<port>`.
@@ -36,7 +39,7 @@ pub(crate) struct RunFile {
     pub(crate) partitions: u32,
     /// Process that started the others.
     pub(crate) supervisor_pid: u32,
-    /// Process ids of `nats`, `workerd`, `aggregator`, `query-api`; a child that never ran is missing.
+    /// Process ids of `nats`, `workerd` (and `workerd-1` …), `aggregator`, `query-api`; a child that never ran is missing.
     pub(crate) pids: BTreeMap<String, u32>,
     /// Domain of the demo's site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +47,13 @@ pub(crate) struct RunFile {
     /// Key that reads the demo's site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) demo_key: Option<String>,
+}
+
+impl RunFile {
+    /// Addresses of all collectors; the file of an older program names only the first.
+    pub(crate) fn collectors(&self) -> Vec<String> {
+        if self.collector_urls.is_empty() { vec![self.collector_url.clone()] } else { self.collector_urls.clone() }
+    }
 }
 
 impl Home {
@@ -61,13 +71,20 @@ impl Home {
 
     /// Makes the folder and those in it.
     pub(crate) fn create(&self) -> Result<()> {
-        for folder in ["", "logs", "nats", "workerd", "workerd/do", "files", ".work"] {
-            let path = self.root.join(folder);
-            DirBuilder::new().recursive(true).mode(0o700).create(&path).with_context(|| {
-                format!("cannot make the folder {}: choose another one by the variable WEIR_HOME", path.display())
-            })?;
+        for folder in ["", "logs", "nats", "workerd", "workerd/do", "geo", "files", ".work"] {
+            self.create_folder(folder)?;
         }
         Ok(())
+    }
+
+    /// Makes one folder in it, for its owner only.
+    pub(crate) fn create_folder(&self, name: &str) -> Result<()> {
+        let path = self.root.join(name);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make the folder {}: choose another one by the variable WEIR_HOME", path.display()))
     }
 
     /// The folder itself.
@@ -169,6 +186,7 @@ mod tests {
     fn run(pid: u32) -> RunFile {
         RunFile {
             collector_url: "http://127.0.0.1:1".into(),
+            collector_urls: vec!["http://127.0.0.1:1".into(), "http://127.0.0.1:4".into()],
             query_url: "http://127.0.0.1:2".into(),
             nats_url: "nats://127.0.0.1:3".into(),
             admin_key: "weir_x".into(),

@@ -10,6 +10,26 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weir_event::subject::KEYS_BUCKET;
 
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scope {
+    /// Read the site's statistics.
+    #[value(name = "stats:read")]
+    StatsRead,
+    /// Send events for the site from a server, with their time and the client's address and user agent.
+    #[value(name = "events:write")]
+    EventsWrite,
+}
+
+impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Self::StatsRead => "stats:read",
+            Self::EventsWrite => "events:write",
+        }
+    }
+}
+
 /// How long the query API may take to know a new or a revoked key.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -18,30 +38,33 @@ const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct KeyRecord {
     /// Public name of the key, by which it is listed and revoked.
     pub(crate) id: String,
-    /// Site it reads; 0 = every site.
+    /// Its site; 0 = every site.
     pub(crate) site_id: u32,
     /// Domain of that site; empty for every site.
     pub(crate) domain: String,
-    /// `stats:read` or `admin`.
+    /// `stats:read`, `events:write` or `admin`.
     pub(crate) scope: String,
     /// When it was made, Unix milliseconds.
     pub(crate) created_ms: u64,
 }
 
 /// Makes a key for a site and prints it, always as JSON: it is shown this once.
-pub(crate) async fn create(session: &Session, domain: &str) -> Result<()> {
-    let (key, record) = create_for(session, domain).await?;
-    output::line(&serde_json::json!({ "key": key, "id": record.id, "site": record.domain }).to_string())
+pub(crate) async fn create(session: &Session, domain: &str, scope: Scope) -> Result<()> {
+    let (key, record) = create_for(session, domain, scope).await?;
+    let made = serde_json::json!({ "key": key, "id": record.id, "site": record.domain, "scope": record.scope });
+    output::line(&made.to_string())
 }
 
 /// Makes a key for a site.
-pub(crate) async fn create_for(session: &Session, domain: &str) -> Result<(String, KeyRecord)> {
+pub(crate) async fn create_for(session: &Session, domain: &str, scope: Scope) -> Result<(String, KeyRecord)> {
     let site = sites::require(session, domain).await?;
     let key = secrets::api_key()?;
     let id = storage_key(&key).chars().take(12).collect();
-    let record = KeyRecord { id, site_id: site.id, domain: site.domain, scope: "stats:read".to_owned(), created_ms: now_ms() };
+    let record = KeyRecord { id, site_id: site.id, domain: site.domain, scope: scope.name().to_owned(), created_ms: now_ms() };
     store(session, &key, &record).await?;
-    wait_until_known(session, &key, true).await;
+    if scope == Scope::StatsRead {
+        wait_until_known(session, &key, true).await;
+    }
     Ok((key, record))
 }
 

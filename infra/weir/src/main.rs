@@ -1,9 +1,13 @@
 //! The `weir` command: runs, feeds and inspects a Weir.
 
+mod backlog;
 mod cli;
+mod countries;
 mod demo;
 mod doctor;
+mod edges;
 mod flush;
+mod haproxy;
 mod home;
 mod import;
 mod installation;
@@ -13,9 +17,13 @@ mod output;
 mod ports;
 mod process;
 mod provision;
+mod publish;
+mod rejected;
 mod secrets;
 mod service;
 mod session;
+mod shields;
+mod site_settings;
 mod sites;
 mod status;
 mod supervisor;

@@ -2,7 +2,9 @@
 
 use crate::secrets::Secrets;
 use std::path::Path;
-use weir_event::subject::{HEADS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream};
+use weir_event::subject::{
+    HEADS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
+};
 
 /// Largest message, bytes: a batch of `BATCH_BYTES_MAX` (900,000) and its headers.
 const PAYLOAD_BYTES_MAX: u32 = 1_048_576;
@@ -120,10 +122,13 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
     match role {
         Role::Edge => {
             publish.push(format!("events.{region}.*"));
+            publish.push(rejected_subject(region));
             publish.push(format!("$KV.{SALTS_BUCKET}.*"));
             for bucket in [SITES_BUCKET, SALTS_BUCKET] {
                 publish.extend(reads(&format!("KV_{bucket}")));
             }
+            // A key's record by the key's hash, and nothing else of that bucket: the edge cannot list keys.
+            publish.push(format!("$JS.API.DIRECT.GET.KV_{KEYS_BUCKET}.$KV.{KEYS_BUCKET}.*"));
         }
         Role::Aggregator => {
             publish.extend(["$JS.API.INFO".to_owned(), "$JS.FC.>".to_owned()]);
@@ -212,7 +217,14 @@ mod tests {
 
     #[test]
     fn each_role_may_do_its_work() {
-        for subject in ["events.local.0", "events.local.1", "$KV.WEIR_SALTS.2026-11-21", "$JS.API.DIRECT.GET.KV_WEIR_SITES"] {
+        for subject in [
+            "events.local.0",
+            "events.local.1",
+            "rejected.local",
+            "$KV.WEIR_SALTS.2026-11-21",
+            "$JS.API.DIRECT.GET.KV_WEIR_SITES",
+            "$JS.API.DIRECT.GET.KV_WEIR_KEYS.$KV.WEIR_KEYS.0123abcd",
+        ] {
             assert!(may_publish(Role::Edge, subject), "{subject}");
         }
         for subject in [
@@ -247,6 +259,10 @@ mod tests {
             "$KV.WEIR_HEADS.local.0",
             "events.other.0",
             "$JS.API.DIRECT.GET.KV_WEIR_KEYS",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_KEYS",
+            "$KV.WEIR_KEYS.0123abcd",
+            "rejected.other",
+            "$JS.API.DIRECT.GET.REJECTED_local",
         ] {
             assert!(!may_publish(Role::Edge, subject), "{subject}");
         }
@@ -255,6 +271,8 @@ mod tests {
             "$JS.API.STREAM.DELETE.EVENTS_local_0",
             "$KV.WEIR_SITES.next_id",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS",
+            "$JS.API.STREAM.MSG.GET.REJECTED_local",
+            "rejected.local",
         ] {
             assert!(!may_publish(Role::Aggregator, subject), "{subject}");
             assert!(!may_publish(Role::Query, subject), "{subject}");

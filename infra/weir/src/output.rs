@@ -5,6 +5,18 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+/// The command was called wrongly: exit status 2.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -45,7 +57,7 @@ impl Output {
         }
         let text = format!("{error:#}");
         self.note(&if self.json { serde_json::json!({ "error": text }).to_string() } else { format!("weir: {text}") });
-        ExitCode::FAILURE
+        if error.downcast_ref::<Usage>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 }
 

@@ -63,16 +63,22 @@ pub(crate) fn choose(wanted: u16, purpose: Purpose, if_taken: IfTaken) -> Result
     if let Some(held) = Held::take(wanted) {
         return Ok(held);
     }
-    if if_taken == IfTaken::UseNext
-        && let Some(held) = (1..=NEXT_TRIED).filter_map(|step| wanted.checked_add(step)).find_map(Held::take)
-    {
-        return Ok(held);
+    if if_taken == IfTaken::UseNext {
+        return next(wanted, purpose);
     }
     bail!(
         "port {wanted} for {} is taken: end the program that listens there, or set {} to another port (0 takes a free one)",
         purpose.name,
         purpose.variable
     )
+}
+
+/// Takes the next free port after one that is held.
+pub(crate) fn next(after: u16, purpose: Purpose) -> Result<Held> {
+    (1..=NEXT_TRIED)
+        .filter_map(|step| after.checked_add(step))
+        .find_map(Held::take)
+        .ok_or_else(|| anyhow!("none of the {NEXT_TRIED} ports after {after} is free for {}", purpose.name))
 }
 
 /// The first free port from a start on, round the range.

@@ -7,7 +7,10 @@ use async_nats::jetstream::{Context, kv};
 use futures::TryStreamExt as _;
 use std::path::Path;
 use std::time::Duration;
-use weir_event::subject::{HEADS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, events_subject};
+use weir_event::subject::{
+    HEADS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, events_subject, rejected_stream,
+    rejected_subject,
+};
 
 /// Most bytes of one partition's stream, unless the disk is small: the share of the free space below counts then.
 const STREAM_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
@@ -17,6 +20,12 @@ const DISK_SHARE_PERCENT: u64 = 60;
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// Salts are deleted this long after they were made.
 const SALT_AGE_MAX: Duration = Duration::from_hours(48);
+/// Bounds of the stream of refused payloads: past any of them the oldest go.
+const REJECTED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+const REJECTED_MESSAGES_MAX: i64 = 100_000;
+const REJECTED_AGE_MAX: Duration = Duration::from_hours(30 * 24);
+/// Largest refused payload that is kept, with what is said of it, bytes.
+const REJECTED_MESSAGE_BYTES_MAX: i32 = 64 * 1024;
 /// Most bytes of a control bucket.
 const BUCKET_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 
@@ -29,6 +38,9 @@ pub(crate) async fn provision(jetstream: &Context, region: &str, partitions: u32
         let name = config.name.clone();
         jetstream.get_or_create_stream(config).await.with_context(|| format!("cannot make the stream {name}"))?;
     }
+    let rejected = rejected_config(region);
+    let name = rejected.name.clone();
+    jetstream.get_or_create_stream(rejected).await.with_context(|| format!("cannot make the stream {name}"))?;
     for bucket in [SITES_BUCKET, KEYS_BUCKET, SALTS_BUCKET, HEADS_BUCKET, STATUS_BUCKET] {
         ensure_bucket(jetstream, bucket).await?;
     }
@@ -59,6 +71,24 @@ fn stream_config(region: &str, partition: u32, bytes_max: u64) -> Config {
         discard: DiscardPolicy::New,
         duplicate_window: DUPLICATE_WINDOW,
         max_bytes: bytes_max as i64,
+        num_replicas: 1,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+/// What was refused is worth less than what is to come: a full stream drops its oldest.
+fn rejected_config(region: &str) -> Config {
+    Config {
+        name: rejected_stream(region),
+        subjects: vec![rejected_subject(region)],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        discard: DiscardPolicy::Old,
+        max_bytes: REJECTED_BYTES_MAX,
+        max_messages: REJECTED_MESSAGES_MAX,
+        max_age: REJECTED_AGE_MAX,
+        max_message_size: REJECTED_MESSAGE_BYTES_MAX,
         num_replicas: 1,
         allow_direct: true,
         ..Config::default()
@@ -113,6 +143,16 @@ mod tests {
         assert_eq!(stream_bytes_max(1000 * gib, 2), 64 * gib);
         assert_eq!(stream_bytes_max(10 * gib, 2) / gib, 2);
         assert_eq!(stream_bytes_max(0, 2), 1024 * 1024);
+    }
+
+    #[test]
+    fn refused_payloads_are_bounded() {
+        let config = rejected_config("local");
+        assert_eq!((config.name.as_str(), config.subjects), ("REJECTED_local", vec!["rejected.local".to_owned()]));
+        assert_eq!(config.discard, DiscardPolicy::Old);
+        assert!(
+            config.max_bytes > 0 && config.max_messages > 0 && config.max_message_size > 0 && config.max_age > Duration::ZERO
+        );
     }
 
     #[test]

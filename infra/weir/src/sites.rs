@@ -1,11 +1,13 @@
-//! `weir site`: adding and listing sites.
+//! `weir site`: adding, listing and changing sites.
 
+use crate::cli::CollectorOption;
 use crate::output::Output;
 use crate::session::{Session, now_ms};
+use crate::site_settings::{Shown, collector_url};
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::kv::{CreateErrorKind, Store, UpdateErrorKind};
 use weir_event::domain::normalise_domain;
-use weir_event::site::Site;
+use weir_event::site::{Settings, Site};
 use weir_event::subject::SITES_BUCKET;
 
 /// Key of the next free site number.
@@ -14,23 +16,26 @@ const NEXT_ID: &str = "next_id";
 const ATTEMPTS_MAX: u32 = 50;
 
 /// Adds a site and says so.
-pub(crate) async fn add(session: &Session, domain: &str, timezone: &str, output: Output) -> Result<()> {
-    let site = create(session, domain, timezone).await?;
-    let text = format!("site {} added with number {}: the edge takes its events within 5 s", site.domain, site.id);
-    output.result(&site, &text)
+pub(crate) async fn add(session: &Session, domain: &str, timezone: &str, option: &CollectorOption, output: Output) -> Result<()> {
+    let shown = Shown::new(create(session, domain, timezone).await?, &collector_url(session, option));
+    output.result(&shown, &shown.added_text())
 }
 
-/// Lists the sites by domain.
-pub(crate) async fn list(session: &Session, output: Output) -> Result<()> {
+/// All sites, by domain.
+pub(crate) async fn all(session: &Session) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
     for entry in session.list(SITES_BUCKET, "site.>").await? {
         sites.push(parse(&entry.key, &entry.value.unwrap_or_default())?);
     }
     sites.sort_by(|a: &Site, b: &Site| a.domain.cmp(&b.domain));
-    let lines: Vec<String> = sites
-        .iter()
-        .map(|site| format!("{:<6} {:<40} {:<24} partition {}", site.id, site.domain, site.timezone, site.partition))
-        .collect();
+    Ok(sites)
+}
+
+/// Lists the sites by domain.
+pub(crate) async fn list(session: &Session, option: &CollectorOption, output: Output) -> Result<()> {
+    let url = collector_url(session, option);
+    let sites: Vec<Shown> = all(session).await?.into_iter().map(|site| Shown::new(site, &url)).collect();
+    let lines: Vec<String> = sites.iter().map(Shown::line).collect();
     let text = if lines.is_empty() { "no sites yet: add one with `weir site add DOMAIN`".to_owned() } else { lines.join("\n") };
     output.result(&sites, &text)
 }
@@ -59,12 +64,40 @@ pub(crate) async fn create(session: &Session, domain: &str, timezone: &str) -> R
     }
     let bucket = session.bucket(SITES_BUCKET).await?;
     let id = take_id(session, &bucket).await?;
-    let site = Site { id, domain: domain.clone(), timezone, partition: id % session.run.partitions.max(1), created_ms: now_ms() };
+    let site = Site {
+        id,
+        domain: domain.clone(),
+        timezone,
+        partition: id % session.run.partitions.max(1),
+        created_ms: now_ms(),
+        settings: Settings::default(),
+    };
     match bucket.create(site_key(&domain), serde_json::to_vec(&site)?.into()).await {
         Ok(_) => Ok(site),
         Err(error) if error.kind() == CreateErrorKind::AlreadyExists => bail!("site {domain} was just added by somebody else"),
         Err(error) => Err(error).context("the site could not be stored"),
     }
+}
+
+/// Changes the record of a site. `change` is asked again when somebody else changed the record in between, so that no change gets lost.
+pub(crate) async fn update(session: &Session, domain: &str, change: impl Fn(&mut Site) -> Result<()>) -> Result<Site> {
+    let bucket = session.bucket(SITES_BUCKET).await?;
+    let key = site_key(&require(session, domain).await?.domain);
+    for _ in 0..ATTEMPTS_MAX {
+        let Some(entry) = session.get(SITES_BUCKET, &key).await? else { bail!("site {domain} was just removed") };
+        let before = parse(&key, &entry.value.unwrap_or_default())?;
+        let mut site = before.clone();
+        change(&mut site)?;
+        if site == before {
+            return Ok(site);
+        }
+        match bucket.update(&key, serde_json::to_vec(&site)?.into(), entry.revision).await {
+            Ok(_) => return Ok(site),
+            Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {}
+            Err(error) => return Err(error).context("the site could not be stored"),
+        }
+    }
+    bail!("the record of {domain} is being changed by too many at once: try again")
 }
 
 /// Takes a number that no site ever had: the counter moves on before the site is written.

@@ -1,5 +1,6 @@
-//! `weir status`: where each partition stands.
+//! `weir status`: where each partition stands, with what the edges still hold.
 
+use crate::backlog::{self, EdgeStatus};
 use crate::output::Output;
 use crate::session::{Session, http_client};
 use anyhow::{Context as _, Result};
@@ -44,9 +45,10 @@ struct QueryStatus {
     watermark: Option<Value>,
 }
 
-/// Prints all partitions.
+/// Prints all partitions and edges.
 pub(crate) async fn run(session: &Session, output: Output) -> Result<()> {
     let partitions = collect(session).await?;
+    let edges = backlog::of_all(session, &http_client()?).await;
     let mut lines = vec![format!(
         "{:<12} {:>10} {:>10} {:>10} {:>8} {:>6} {:>9}  {}",
         "partition", "first", "last", "sealed", "lag", "parts", "revision", "watermark"
@@ -67,7 +69,17 @@ pub(crate) async fn run(session: &Session, output: Output) -> Result<()> {
             lines.push(format!("  alarm {}: {}", alarm["code"].as_str().unwrap_or("?"), alarm["message"].as_str().unwrap_or("")));
         }
     }
-    output.result(&serde_json::json!({ "partitions": partitions }), &lines.join("\n"))
+    lines.extend(edges.iter().map(edge_line));
+    output.result(&serde_json::json!({ "partitions": partitions, "edges": edges }), &lines.join("\n"))
+}
+
+fn edge_line(edge: &EdgeStatus) -> String {
+    let said = match (edge.unsent_events, &edge.error) {
+        (Some(0), _) => "everything sent".to_owned(),
+        (Some(unsent), _) => format!("{unsent} events not yet sent"),
+        (None, error) => error.clone().unwrap_or_default(),
+    };
+    format!("{:<12} {} {said}", edge.name, edge.url)
 }
 
 /// Asks the stream, the head, the aggregator's status and the query API.

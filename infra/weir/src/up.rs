@@ -10,7 +10,7 @@ use crate::secrets::Secrets;
 use crate::session::{Session, http_client, nats_config};
 use crate::supervisor::{Program, Registry, Supervisor, reaper};
 use crate::workerd_config::{self, Edge};
-use crate::{keys, nats_config as nats_file, provision, service};
+use crate::{countries, edges, keys, nats_config as nats_file, provision, service};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -45,12 +45,12 @@ pub(crate) async fn run(options: &UpOptions, output: Output) -> Result<()> {
     with_system(options, IfTaken::Fail, output, &ended, async |running| {
         let run = &running.session.run;
         let ready = serde_json::json!({
-            "ready": true, "collector_url": run.collector_url, "query_url": run.query_url, "nats_url": run.nats_url,
+            "ready": true, "collector_url": run.collector_url, "collector_urls": run.collector_urls, "query_url": run.query_url, "nats_url": run.nats_url,
             "home": running.session.home.root(),
         });
         let text = format!(
             "ready: collector {}, query API and dashboard {}, {}\n       home {}; Ctrl-C ends everything",
-            run.collector_url,
+            run.collector_urls.join(" "),
             run.query_url,
             run.nats_url,
             running.session.home.root().display()
@@ -78,7 +78,8 @@ pub(crate) async fn with_system(
     let result = match started {
         Ok(Some(session)) => {
             let running = Running { session, registry: prepared.registry, supervisor: prepared.supervisor, _lock: prepared.lock };
-            let logs = cut_logs(running.session.home.clone(), ended.clone());
+            let edges = running.session.run.collector_urls.len() as u32;
+            let logs = cut_logs(running.session.home.clone(), edges, ended.clone());
             let (result, ()) = tokio::join!(end_with(work(&running), ended), logs);
             output.text("ending …")?;
             let stopped = running.supervisor.stop().await;
@@ -111,7 +112,8 @@ struct Prepared {
 }
 
 struct Ports {
-    collector: u16,
+    /// One for each edge.
+    collectors: Vec<u16>,
     query: u16,
     nats: u16,
 }
@@ -129,9 +131,23 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
     wait_for_leftovers(&home).await?;
     home.remove_run_file()?;
     let secrets = Secrets::load_or_create(&home)?;
-    let ports = choose_ports(options, if_taken, output)?;
+    // Events are worth more than their countries.
+    if let Err(error) = countries::ensure(&home) {
+        output.note(&format!("countries of visitors will not be known: {error:#}"));
+    }
+    let edges = edges::count(&home, options.edges)?;
+    if edges > options.edges {
+        output.note(&format!(
+            "{edges} edges are started instead of {}: events that were not yet sent may lie in {}. To have fewer: let nobody send to the higher ones, `weir flush`, end `weir up`, remove the folder",
+            options.edges,
+            home.path(&edges::objects_folder(edges - 1)).display(),
+        ));
+    }
+    let ports = choose_ports(options, edges, if_taken, output)?;
+    let collector_urls: Vec<String> = ports.collectors.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
     let run = RunFile {
-        collector_url: format!("http://127.0.0.1:{}", ports.collector),
+        collector_url: collector_urls.first().cloned().context("a port is missing")?,
+        collector_urls,
         query_url: format!("http://127.0.0.1:{}", ports.query),
         nats_url: format!("nats://127.0.0.1:{}", ports.nats),
         admin_key: secrets.admin_key.clone(),
@@ -144,7 +160,7 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
     };
     let registry = Arc::new(Registry::new(home.clone(), run.clone()));
     let reaper = Program {
-        name: "reaper",
+        name: "reaper".to_owned(),
         file: std::env::current_exe().context("cannot tell where the weir command lies")?,
         arguments: vec!["reaper".into(), home.path(reaper::LOCK).into()],
         environment: Vec::new(),
@@ -154,8 +170,8 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
     Ok(Prepared { home, installation, secrets, run, ports, registry, supervisor, lock })
 }
 
-/// All three are held until all are chosen, so that they differ.
-fn choose_ports(options: &UpOptions, if_taken: IfTaken, output: Output) -> Result<Ports> {
+/// All are held until all are chosen, so that they differ.
+fn choose_ports(options: &UpOptions, edges: u32, if_taken: IfTaken, output: Output) -> Result<Ports> {
     let wanted =
         [(options.nats_port, ports::NATS), (options.query_port, ports::QUERY), (options.collector_port, ports::COLLECTOR)];
     let mut held = Vec::new();
@@ -166,9 +182,21 @@ fn choose_ports(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resul
         }
         held.push(chosen);
     }
+    for _ in 1..edges {
+        let before = held.last().map_or(0, |held| held.port);
+        let chosen = if options.collector_port == 0 {
+            ports::choose(0, ports::COLLECTOR, if_taken)?
+        } else {
+            ports::next(before, ports::COLLECTOR)?
+        };
+        if options.collector_port != 0 && chosen.port != before + 1 {
+            output.note(&format!("port {} is taken: a further collector listens on {} instead", before + 1, chosen.port));
+        }
+        held.push(chosen);
+    }
     let mut released = held.into_iter().map(ports::Held::release);
     let mut next = || released.next().context("a port is missing");
-    Ok(Ports { nats: next()?, query: next()?, collector: next()? })
+    Ok(Ports { nats: next()?, query: next()?, collectors: released.collect() })
 }
 
 /// The reaper of a killed supervisor may still be ending its children.
@@ -191,7 +219,7 @@ impl Prepared {
         provision::provision(&session.jetstream, &options.region, options.partitions, &self.home.path("nats")).await?;
         keys::ensure_admin(&session).await?;
         self.start_services()?;
-        self.start_edge(options)?;
+        self.start_edges(options)?;
         self.serving(deadline).await?;
         Ok(session)
     }
@@ -208,7 +236,7 @@ impl Prepared {
         // Go gives memory back late: a full replay can reach 2 GB otherwise.
         let memory = std::env::var_os("GOMEMLIMIT").unwrap_or_else(|| OsString::from("1GiB"));
         let program = Program {
-            name: "nats",
+            name: "nats".to_owned(),
             file: self.installation.tool("nats-server")?,
             arguments: vec!["-c".into(), self.home.path("nats/nats.conf").into()],
             environment: vec![("GOMEMLIMIT", memory)],
@@ -252,43 +280,54 @@ impl Prepared {
                 ("WEIR_PARTITIONS", self.run.partitions.to_string().into()),
                 ("WEIR_QUERY_PORT", self.ports.query.to_string().into()),
             ];
-            let program =
-                Program { name, file: file.clone(), arguments: vec![name.into()], environment, log: self.home.log(name) };
+            let program = Program {
+                name: name.to_owned(),
+                file: file.clone(),
+                arguments: vec![name.into()],
+                environment,
+                log: self.home.log(name),
+            };
             self.supervisor.start(program);
         }
         Ok(())
     }
 
-    fn start_edge(&mut self, options: &UpOptions) -> Result<()> {
-        let edge = Edge {
-            port: self.ports.collector,
-            nats_port: self.ports.nats,
-            region: &options.region,
-            partitions: options.partitions,
-            slots: options.slots,
-            backlog_bytes_max: options.backlog_bytes_max,
-            trusted_proxies: &options.trusted_proxies,
-            test_panic: options.test_panic,
-            secrets: &self.secrets,
-        };
-        workerd_config::install(&self.home, &self.installation, &edge)?;
-        let program = Program {
-            name: "workerd",
-            file: self.installation.tool("workerd")?,
-            arguments: workerd_config::arguments(&self.home),
-            environment: Vec::new(),
-            log: self.home.log("workerd"),
-        };
-        self.supervisor.start(program);
+    fn start_edges(&mut self, options: &UpOptions) -> Result<()> {
+        workerd_config::install_worker(&self.home, &self.installation)?;
+        for (index, port) in (0..).zip(&self.ports.collectors) {
+            self.home.create_folder(&edges::objects_folder(index))?;
+            let edge = Edge {
+                index,
+                port: *port,
+                nats_port: self.ports.nats,
+                region: &options.region,
+                partitions: options.partitions,
+                slots: options.slots,
+                backlog_bytes_max: options.backlog_bytes_max,
+                trusted_proxies: &options.trusted_proxies,
+                test_panic: options.test_panic,
+                test_clock_offset_ms: options.test_clock_offset_ms,
+                secrets: &self.secrets,
+            };
+            workerd_config::install(&self.home, &edge)?;
+            let name = edges::name(index);
+            let program = Program {
+                file: self.installation.tool("workerd")?,
+                arguments: workerd_config::arguments(&self.home, index),
+                environment: Vec::new(),
+                log: self.home.log(&name),
+                name,
+            };
+            self.supervisor.start(program);
+        }
         Ok(())
     }
 
     async fn serving(&self, deadline: Instant) -> Result<()> {
         let client = http_client()?;
-        for (name, url) in [
-            ("query-api", format!("{}/api/health", self.run.query_url)),
-            ("workerd", format!("{}/health", self.run.collector_url)),
-        ] {
+        let edges = (0..).zip(&self.run.collector_urls).map(|(index, url)| (edges::name(index), format!("{url}/health")));
+        let query_api = ("query-api".to_owned(), format!("{}/api/health", self.run.query_url));
+        for (name, url) in std::iter::once(query_api).chain(edges) {
             loop {
                 self.supervisor.check()?;
                 let said = match client.get(&url).send().await {
@@ -297,7 +336,7 @@ impl Prepared {
                     Err(error) => error.to_string(),
                 };
                 if Instant::now() > deadline {
-                    let log = self.home.log(name);
+                    let log = self.home.log(&name);
                     bail!("{url} does not become healthy (last answer: {}): look into {}", said.trim(), log.display());
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -308,10 +347,11 @@ impl Prepared {
 }
 
 /// Keeps the logs from growing for ever.
-async fn cut_logs(home: Home, ended: CancellationToken) {
+async fn cut_logs(home: Home, edges: u32, ended: CancellationToken) {
     while ended.run_until_cancelled(tokio::time::sleep(Duration::from_mins(1))).await.is_some() {
-        for child in ["nats", "workerd", "aggregator", "query-api"] {
-            if let Err(error) = crate::supervisor::cut_log(&home.log(child)) {
+        let children = ["nats", "aggregator", "query-api"].map(str::to_owned).into_iter();
+        for child in children.chain((0..edges).map(edges::name)) {
+            if let Err(error) = crate::supervisor::cut_log(&home.log(&child)) {
                 tracing::warn!(child, error = format!("{error:#}"), "a log could not be cut");
             }
         }

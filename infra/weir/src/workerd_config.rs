@@ -1,5 +1,6 @@
 //! The edge's configuration: the capnp template filled in, beside copies of the built worker.
 
+use crate::edges;
 use crate::home::Home;
 use crate::installation::Installation;
 use crate::nats_config::Role;
@@ -14,7 +15,9 @@ const WORKER_FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
 /// What the configuration depends on.
 pub(crate) struct Edge<'a> {
-    /// Port of the collector on 127.0.0.1.
+    /// Which of the edge processes, from 0.
+    pub(crate) index: u32,
+    /// Port of its collector on 127.0.0.1.
     pub(crate) port: u16,
     /// Port of nats-server on 127.0.0.1.
     pub(crate) nats_port: u16,
@@ -30,32 +33,40 @@ pub(crate) struct Edge<'a> {
     pub(crate) trusted_proxies: &'a str,
     /// Whether the operator's token may cause a panic, for tests.
     pub(crate) test_panic: bool,
+    /// By how much the worker's clock is wrong, milliseconds, for tests.
+    pub(crate) test_clock_offset_ms: i64,
     /// Passwords and token.
     pub(crate) secrets: &'a Secrets,
 }
 
-/// Writes the configuration and the worker into the home.
-pub(crate) fn install(home: &Home, installation: &Installation, edge: &Edge) -> Result<()> {
+/// Copies the built worker into the home.
+pub(crate) fn install_worker(home: &Home, installation: &Installation) -> Result<()> {
     for name in WORKER_FILES {
         let built = installation.file(&format!("target/edge/{name}"), "make build")?;
         let bytes = std::fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
         home.replace(&format!("workerd/{name}"), &bytes)?;
     }
-    let objects = home.path("workerd/do");
-    let objects = objects.to_str().context("WEIR_HOME must be a path in UTF-8")?;
-    let text = render(TEMPLATE, &values(edge, objects))?;
-    home.replace("workerd/config.capnp", text.as_bytes())
+    Ok(())
+}
+
+/// Writes the configuration of one edge process into the home.
+pub(crate) fn install(home: &Home, edge: &Edge) -> Result<()> {
+    let folder = |name: &str| home.path(name).to_str().map(str::to_owned).context("WEIR_HOME must be a path in UTF-8");
+    let text = render(TEMPLATE, &values(edge, folder(&edges::objects_folder(edge.index))?, folder("geo")?))?;
+    home.replace(&edges::config_file(edge.index), text.as_bytes())
 }
 
 /// Arguments of workerd.
-pub(crate) fn arguments(home: &Home) -> Vec<OsString> {
-    vec!["serve".into(), home.path("workerd/config.capnp").into()]
+pub(crate) fn arguments(home: &Home, index: u32) -> Vec<OsString> {
+    vec!["serve".into(), home.path(&edges::config_file(index)).into()]
 }
 
-fn values(edge: &Edge, objects: &str) -> Vec<(&'static str, String)> {
+fn values(edge: &Edge, objects: String, geo: String) -> Vec<(&'static str, String)> {
     vec![
+        ("EDGE_INDEX", edge.index.to_string()),
+        ("GEO_PATH", geo),
         ("ADDRESS", format!("127.0.0.1:{}", edge.port)),
-        ("DO_PATH", objects.to_owned()),
+        ("DO_PATH", objects),
         ("REGION", edge.region.to_owned()),
         ("PARTITIONS", edge.partitions.to_string()),
         ("SLOTS", edge.slots.to_string()),
@@ -67,6 +78,7 @@ fn values(edge: &Edge, objects: &str) -> Vec<(&'static str, String)> {
         ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
         ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
         ("TEST_PANIC", u8::from(edge.test_panic).to_string()),
+        ("TEST_CLOCK_OFFSET_MS", edge.test_clock_offset_ms.to_string()),
     ]
 }
 
@@ -121,6 +133,7 @@ mod tests {
             demo_key: None,
         };
         let edge = Edge {
+            index: 3,
             port: 8081,
             nats_port: 4223,
             region: "local",
@@ -129,10 +142,21 @@ mod tests {
             backlog_bytes_max: 1000,
             trusted_proxies: "127.0.0.0/8",
             test_panic: false,
+            test_clock_offset_ms: -86_400_000,
             secrets: &secrets,
         };
-        let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"")).unwrap();
-        for expected in ["127.0.0.1:8081", "4223", "edge-password", "edge-token", "127.0.0.0/8", "/home/with \\\"quotes\\\""] {
+        let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"".into(), "/home/geo".into())).unwrap();
+        for expected in [
+            "127.0.0.1:8081",
+            "4223",
+            "edge-password",
+            "edge-token",
+            "127.0.0.0/8",
+            "/home/with \\\"quotes\\\"",
+            "/home/geo",
+            "text = \"3\"",
+            "-86400000",
+        ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
         assert!(!text.contains("admin"), "{text}");

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use weir_rollup::fold::{KnownIds, OldRetry};
 use weir_rollup::part;
 
 /// Limits of the engine.
@@ -155,6 +156,43 @@ impl Engine {
         let connection = lock(&self.catalog).try_clone()?;
         connection.execute_batch(&format!("CREATE TABLE {name} AS FROM nothing.events LIMIT 0"))?;
         Ok(Table::new(Arc::clone(self), name, connection))
+    }
+
+    /// Those of the wanted ids that rows of these tables have. Blocks.
+    pub fn known_ids(&self, tables: impl Iterator<Item = String>, wanted: &[OldRetry]) -> Result<KnownIds, EngineError> {
+        let selects = tables.map(|table| format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {table}"));
+        let union = selects.collect::<Vec<_>>().join(" UNION ALL ");
+        let sql = part::known_ids_sql(&format!("({union})"), wanted).filter(|_| !union.is_empty());
+        let Some(sql) = sql else { return Ok(KnownIds::new()) };
+        self.read(|connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let ids = statement
+                .query_map([], |row| Ok((u128::from(row.get::<_, u64>(0)?) << 64) | u128::from(row.get::<_, u64>(1)?)))?;
+            ids.collect()
+        })
+    }
+
+    /// Rows of tables of the live end after one sequence up to another. Blocks.
+    pub fn count_rows<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a str>,
+        after_seq: u64,
+        through_seq: u64,
+    ) -> Result<u64, EngineError> {
+        let mut rows = 0;
+        for table in tables {
+            let sql = format!("SELECT count(*) FROM {table} WHERE seq > {after_seq} AND seq <= {through_seq}");
+            rows += self.read(|connection| connection.query_row(&sql, [], |row| row.get::<_, u64>(0)))?;
+        }
+        Ok(rows)
+    }
+
+    /// Runs something of ours, out of turn: it must be short. A connection that failed is not used again.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, duckdb::Error>) -> Result<T, EngineError> {
+        let connection = self.checkout()?;
+        let found = work(&connection)?;
+        self.checkin(connection);
+        Ok(found)
     }
 
     /// Drops the tables that nobody holds. Blocks.

@@ -2,6 +2,7 @@
 
 use crate::control::Grant;
 use crate::error::ApiError;
+use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
 use crate::query::{self, Refusal};
 use crate::service::Service;
 use axum::Json;
@@ -54,6 +55,32 @@ pub(super) async fn current_visitors(
         .ok_or(Refusal::MissingSite)?;
     let site = service.directory.authorise(&grant, &site_name).await?;
     Ok(Json(service.current_visitors(site).await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct LedgerParameters {
+    site_id: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// `GET /api/ledger`: what became of every event of a site, by hour. Admins may leave the site out, or ask for the events of unknown sites.
+pub(super) async fn ledger(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    parameters: Result<Query<LedgerParameters>, QueryRejection>,
+) -> Result<Json<LedgerAnswer>, ApiError> {
+    let grant = grant(&service, &headers).await?;
+    let Query(LedgerParameters { site_id, from, to }) = parameters.map_err(|_| Refusal::QueryString)?;
+    let site_name = site_id.filter(|site| !site.is_empty());
+    let whose = match site_name.as_deref() {
+        None if !grant.is_admin() => return Err(Refusal::MissingSite.into()),
+        None => service.directory.authorise_all(&grant).map(|()| Whose::All)?,
+        Some(UNKNOWN_SITES) => service.directory.authorise_all(&grant).map(|()| Whose::Unknown)?,
+        Some(name) => Whose::Site(service.directory.authorise(&grant, name).await?),
+    };
+    let period = Period::parse(from.as_deref(), to.as_deref(), service.clock.now_ms() as i64)?;
+    Ok(Json(service.ledger(whose, site_name, period).await?))
 }
 
 /// `GET /api/sites`: what the key reads.

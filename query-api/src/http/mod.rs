@@ -26,6 +26,7 @@ pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/v2/query", post(api::query))
         .route("/api/v1/stats/realtime/visitors", get(api::current_visitors))
+        .route("/api/ledger", get(api::ledger))
         .route("/api/sites", get(api::sites))
         .route("/api/status", get(status::status))
         .route("/api/health", get(status::health))

@@ -44,7 +44,8 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
             "watermark": rfc3339(view.watermark_ms),
             "revision": view.revision(),
             "tail_rows": view.tail_rows,
-            "alarms": view.condition.alarm().into_iter().collect::<Vec<_>>(),
+            "accepted": view.accepted(),
+            "alarms": view.alarms().collect::<Vec<_>>(),
         })
     });
     Ok(Json(partitions.collect()))

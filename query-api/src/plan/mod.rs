@@ -10,8 +10,11 @@
 //! - `cells`: both joined, labels and rates in place.
 
 mod cells;
+mod ledger;
 mod predicate;
 mod relations;
+
+pub use ledger::{counted, received_rows};
 
 use crate::query::calendar::Calendar;
 use crate::query::{Direction, Metric, OrderKey, Query, Range, TimeUnit};

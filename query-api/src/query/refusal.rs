@@ -84,4 +84,22 @@ pub enum Refusal {
         /// How many may be.
         limit: usize,
     },
+    /// A query string that cannot be read, or names something twice.
+    #[error("The query string is not valid.")]
+    QueryString,
+    /// A time that is none.
+    #[error("Invalid {name}. It must be a date such as 2026-11-21 or an RFC 3339 time.")]
+    Instant {
+        /// Name of the parameter.
+        name: &'static str,
+    },
+    /// A period that ends before it begins.
+    #[error("Invalid period. `from` must be before `to`.")]
+    EmptyPeriod,
+    /// A period that is too long.
+    #[error("Invalid period. It may be {days_max} days long at most.")]
+    PeriodTooLong {
+        /// How long it may be.
+        days_max: i64,
+    },
 }

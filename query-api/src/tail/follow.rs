@@ -26,6 +26,8 @@ const MESSAGES_AT_ONCE: usize = 64;
 const APPEND_EVERY: Duration = Duration::from_millis(25);
 /// How often the end of the stream is asked for.
 const REACH_EVERY: Duration = Duration::from_millis(500);
+/// Rows and ledger of the live end are compared at most so often, and whenever parts were sealed.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Pause before a partition that could not be loaded is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -133,16 +135,25 @@ impl Follower {
         let state = self.state(manifest.as_deref()).await?;
         let stream = PartitionStream::open(&self.jetstream, &self.region, self.partition, sealed_seq + 1).await?;
         self.check_identity(manifest.as_deref(), &stream).await?;
-        let live = Live::new(Arc::clone(&self.engine), Arc::clone(&self.rules), state, sealed_seq);
+        let live = Live::new(Arc::clone(&self.engine), Arc::clone(&self.rules), self.store.clone(), manifest.clone(), state);
         tracing::info!(
             region = self.region,
             partition = self.partition,
             stream.sequence = sealed_seq,
             "the live end is followed"
         );
-        Session { follower: self, manifest, live: Some(live), stream, stream_reach: (0, 0), end_ms: 0, is_ready: false }
-            .run()
-            .await
+        let session = Session {
+            follower: self,
+            manifest,
+            live: Some(live),
+            stream,
+            stream_reach: (0, 0),
+            end_ms: 0,
+            is_ready: false,
+            checked: (0, Instant::now()),
+            ledger_alarm: None,
+        };
+        session.run().await
     }
 
     /// The newest head, once it is known. `None` when nobody tells any more.
@@ -157,11 +168,13 @@ impl Follower {
     async fn load(&self, head: Option<&HeadEntry>) -> Result<Option<Arc<Manifest>>, End> {
         let Some(entry) = head else { return Ok(None) };
         let manifest = manifests::load(&self.store, &entry.head).await.map_err(|error| End::Again(error.to_string()))?;
-        if let Some(unknown) = manifest.parts.iter().find(|part| part.format != part::FORMAT_VERSION) {
+        let readable = part::FORMAT_VERSION_MIN..=part::FORMAT_VERSION;
+        if let Some(unknown) = manifest.parts.iter().find(|part| !readable.contains(&part.format)) {
             return Err(End::Stop(format!(
-                "part {} has format {}, this program reads {}",
+                "part {} has format {}, this program reads {} to {}",
                 unknown.name,
                 unknown.format,
+                part::FORMAT_VERSION_MIN,
                 part::FORMAT_VERSION
             )));
         }
@@ -179,7 +192,7 @@ impl Follower {
     fn lacks(&self, manifest: Option<&Manifest>) -> Option<String> {
         let LogicFrom { logic, from_seq } = manifest?.logic.last()?;
         let own = self.rules.logic();
-        (*logic != own).then(|| format!("from message {from_seq} on the logic is {logic}, this program has {own}"))
+        (!is_known(logic, &own)).then(|| format!("from message {from_seq} on the logic is {logic}, this program has {own}"))
     }
 
     async fn check_identity(&self, manifest: Option<&Manifest>, stream: &PartitionStream) -> Result<(), End> {
@@ -215,6 +228,8 @@ impl Follower {
         }
         self.views.send_replace(Arc::new(PartitionView {
             tables: Vec::new(),
+            ledgers: Vec::new(),
+            ledger_alarm: None,
             sealed_seq,
             folded_seq: sealed_seq,
             tail_rows: 0,
@@ -238,10 +253,13 @@ struct Session<'a> {
     /// When everything that was in the stream had been folded, by this machine's clock; 0 = never yet.
     end_ms: u64,
     is_ready: bool,
+    /// Up to which sequence, and when, rows and ledger were compared last.
+    checked: (u64, Instant),
+    ledger_alarm: Option<String>,
 }
 
 impl Session<'_> {
-    async fn run(&mut self) -> Result<(), End> {
+    async fn run(mut self) -> Result<(), End> {
         let mut reach = interval(REACH_EVERY);
         reach.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_append = Instant::now();
@@ -260,7 +278,12 @@ impl Session<'_> {
                         reach.reset_immediately();
                     }
                 }
-                _ = reach.tick() => self.ask_reach().await,
+                _ = reach.tick() => {
+                    self.ask_reach().await;
+                    if self.live()?.folded_seq() > self.checked.0 && self.checked.1.elapsed() >= CHECK_EVERY {
+                        self.check_ledger().await?;
+                    }
+                }
             }
             self.publish()?;
         }
@@ -307,8 +330,31 @@ impl Session<'_> {
         if !is_same_stream || !is_same_logic || sealed_seq > live.folded_seq() {
             return Err(End::Reload);
         }
-        live.release(sealed_seq);
+        live.release(manifest.clone());
         self.manifest = manifest;
+        self.check_ledger().await
+    }
+
+    /// Compares the rows of the live end with its ledger.
+    async fn check_ledger(&mut self) -> Result<(), End> {
+        let Some(live) = self.live.take() else { return Err(End::Again("the thread that folds ended early".to_owned())) };
+        let checked = tokio::task::spawn_blocking(move || {
+            let imbalance = live.imbalance();
+            (live, imbalance)
+        });
+        let (live, imbalance) = checked.await.map_err(|error| End::Again(error.to_string()))?;
+        self.checked = (live.folded_seq(), Instant::now());
+        self.live = Some(live);
+        let imbalance = imbalance.map_err(|error| End::Again(error.to_string()))?;
+        if let Some(reason) = imbalance.as_deref().filter(|_| self.ledger_alarm != imbalance) {
+            tracing::error!(
+                region = self.follower.region,
+                partition = self.follower.partition,
+                reason,
+                "the live end does not balance"
+            );
+        }
+        self.ledger_alarm = imbalance;
         Ok(())
     }
 
@@ -336,6 +382,8 @@ impl Session<'_> {
         self.follower.views.send_replace(Arc::new(PartitionView {
             manifest: self.manifest.clone(),
             tables: live.tables(),
+            ledgers: live.ledgers(),
+            ledger_alarm: self.ledger_alarm.clone(),
             sealed_seq: self.manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq),
             folded_seq,
             tail_rows: live.rows(),
@@ -348,6 +396,16 @@ impl Session<'_> {
     }
 }
 
+/// Whether this program continues rows of a logic: the same rules, and a version of the fold that it replaces. From the next commit on its
+/// own version holds.
+fn is_known(logic: &str, own: &str) -> bool {
+    let parts = |text: &str| text.split_once('-').and_then(|(fold, rules)| Some((fold.parse::<u32>().ok()?, rules.to_owned())));
+    match (parts(logic), parts(own)) {
+        (Some((fold, rules)), Some((own_fold, own_rules))) => (1..=own_fold).contains(&fold) && rules == own_rules,
+        _ => false,
+    }
+}
+
 /// The next message, not before the time of the next append, and none while the live end is full.
 async fn next(stream: &mut PartitionStream, not_before: Instant, is_full: bool) -> Result<Delivered, ReaderError> {
     if is_full {
@@ -355,4 +413,18 @@ async fn next(stream: &mut PartitionStream, not_before: Instant, is_full: bool) 
     }
     sleep_until(not_before).await;
     stream.next().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_known;
+
+    #[test]
+    fn earlier_folds_with_the_same_rules_are_continued() {
+        for (logic, is_ours) in
+            [("2-ab", true), ("1-ab", true), ("3-ab", false), ("2-cd", false), ("0-ab", false), ("ab", false), ("", false)]
+        {
+            assert_eq!(is_known(logic, "2-ab"), is_ours, "{logic}");
+        }
+    }
 }

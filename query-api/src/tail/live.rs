@@ -1,11 +1,15 @@
 //! The live end of a partition: messages folded as the aggregator folds them, their rows in tables of the engine.
 
+use super::ledger::TailLedger;
 use crate::engine::{Engine, EngineError, Table};
 use std::sync::Arc;
 use thiserror::Error;
 use weir_event::codec::{self, DecodeError};
+use weir_reader::store::Store;
 use weir_reader::stream::Delivered;
-use weir_rollup::fold::{self, Arrival, State};
+use weir_rollup::fold::{self, Arrival, KnownIds, OldRetry, State};
+use weir_rollup::ledger::Entry;
+use weir_rollup::manifest::Manifest;
 use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
@@ -13,6 +17,8 @@ use weir_rollup::rules::Rules;
 const TABLE_ROWS_MAX: u64 = 250_000;
 /// Estimated size of a row beside its own texts: the fixed columns and the opening attributes.
 const ROW_BYTES: u64 = 400;
+/// Estimated size of a ledger entry.
+const ENTRY_BYTES: u64 = 96;
 
 /// What a live end may hold.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +40,15 @@ pub enum LiveError {
         /// What is wrong with it.
         cause: DecodeError,
     },
-    /// Rows could not be kept.
+    /// Rows could not be kept, or copies of old retries not be looked up.
     #[error("rows of the live end cannot be kept: {0}")]
     Engine(#[from] EngineError),
 }
 
 struct Chunk {
-    table: Arc<Table>,
+    /// `None` until there are rows.
+    table: Option<Arc<Table>>,
+    ledger: Arc<TailLedger>,
     rows: u64,
     bytes: u64,
     max_seq: u64,
@@ -51,27 +59,34 @@ struct Chunk {
 pub struct Live {
     engine: Arc<Engine>,
     rules: Arc<Rules>,
+    store: Store,
+    /// Where rows that are sealed are: with the chunks it holds everything up to `folded_seq`.
+    manifest: Option<Arc<Manifest>>,
     state: State,
     folded_seq: u64,
     chunks: Vec<Chunk>,
 }
 
 impl Live {
-    /// Begins behind `sealed_seq` with the state after it.
-    pub fn new(engine: Arc<Engine>, rules: Arc<Rules>, state: State, sealed_seq: u64) -> Self {
-        Self { engine, rules, state, folded_seq: sealed_seq, chunks: Vec::new() }
+    /// Begins behind what a manifest (`None` = nothing) seals, with the state after it.
+    pub fn new(engine: Arc<Engine>, rules: Arc<Rules>, store: Store, manifest: Option<Arc<Manifest>>, state: State) -> Self {
+        let folded_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
+        Self { engine, rules, store, manifest, state, folded_seq, chunks: Vec::new() }
     }
 
     /// Folds messages in stream order. Those before one that cannot be decoded are kept. Blocks.
     pub fn absorb(&mut self, messages: &[Delivered]) -> Result<(), LiveError> {
-        let mut rows: Vec<EventRow> = Vec::new();
+        let (mut rows, mut entries) = (Vec::<EventRow>::new(), Vec::new());
         let mut folded_seq = self.folded_seq;
         let mut fault = None;
         for message in messages {
             match codec::decode(message.schema, &message.payload) {
                 Ok(batch) => {
                     let at = Arrival { seq: message.seq, stream_ms: message.stream_ms };
-                    rows.extend(fold::fold(&mut self.state, &self.rules, &batch, at).rows);
+                    let known = self.known(&fold::old_retries(&self.state, &batch, at.stream_ms), &rows)?;
+                    let folded = fold::fold(&mut self.state, &self.rules, &batch, at, &known);
+                    rows.extend(folded.rows);
+                    entries.extend(folded.ledger.into_iter().map(|entry| (message.seq, entry)));
                     folded_seq = message.seq;
                 }
                 Err(cause) => {
@@ -80,37 +95,91 @@ impl Live {
                 }
             }
         }
-        self.keep(&rows, folded_seq)?;
+        self.keep(&rows, entries, folded_seq)?;
         self.folded_seq = folded_seq;
         fault.map_or(Ok(()), Err)
     }
 
-    fn keep(&mut self, rows: &[EventRow], max_seq: u64) -> Result<(), EngineError> {
-        if rows.is_empty() {
+    /// Which old retries have a copy: in parts, in tables, or among rows that are not kept yet.
+    fn known(&self, wanted: &[OldRetry], rows: &[EventRow]) -> Result<KnownIds, EngineError> {
+        if wanted.is_empty() {
+            return Ok(KnownIds::new());
+        }
+        let parts = self.manifest.iter().flat_map(|manifest| fold::parts_to_search(&manifest.parts, wanted));
+        let files = parts.map(|part| {
+            let path = self.store.local_path(&part.name);
+            path.map(|path| (part.name.clone(), path))
+                .map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })
+        });
+        let attached = self.engine.attach(&files.collect::<Result<Vec<_>, _>>()?)?;
+        let in_parts = attached.iter().map(|part| format!("{}.events", part.schema));
+        let in_tables = self.chunks.iter().filter_map(|chunk| Some(chunk.table.as_ref()?.name().to_owned()));
+        let mut known = self.engine.known_ids(in_parts.chain(in_tables), wanted)?;
+        let ids: KnownIds = wanted.iter().map(|retry| retry.id).collect();
+        let is_copy = |row: &&EventRow| {
+            ids.contains(&row.event_id) && wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id))
+        };
+        known.extend(rows.iter().filter(is_copy).map(|row| row.event_id));
+        Ok(known)
+    }
+
+    fn keep(&mut self, rows: &[EventRow], entries: Vec<(u64, Entry)>, max_seq: u64) -> Result<(), EngineError> {
+        if rows.is_empty() && entries.is_empty() {
             return Ok(());
         }
         if self.chunks.last().is_none_or(|chunk| chunk.is_closed || chunk.rows >= TABLE_ROWS_MAX) {
-            let table = Arc::new(self.engine.create_table()?);
-            self.chunks.push(Chunk { table, rows: 0, bytes: 0, max_seq: 0, is_closed: false });
+            let ledger = Arc::new(TailLedger::default());
+            self.chunks.push(Chunk { table: None, ledger, rows: 0, bytes: 0, max_seq: 0, is_closed: false });
         }
         if let Some(chunk) = self.chunks.last_mut() {
-            chunk.table.append(rows)?;
+            if !rows.is_empty() {
+                let table = match &chunk.table {
+                    Some(table) => table,
+                    None => chunk.table.insert(Arc::new(self.engine.create_table()?)),
+                };
+                table.append(rows)?;
+            }
             chunk.rows += rows.len() as u64;
-            chunk.bytes += rows.iter().map(row_bytes).sum::<u64>();
+            chunk.bytes += rows.iter().map(row_bytes).sum::<u64>() + entries.len() as u64 * ENTRY_BYTES;
+            chunk.ledger.append(entries);
             chunk.max_seq = max_seq;
         }
         Ok(())
     }
 
-    /// Lets tables go whose rows are all sealed. The others are closed, so that they can go with the next parts.
-    pub fn release(&mut self, sealed_seq: u64) {
+    /// Lets tables go whose rows are all sealed by a manifest. The others are closed, so that they can go with the next parts.
+    pub fn release(&mut self, manifest: Option<Arc<Manifest>>) {
+        let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
+        self.manifest = manifest;
         self.chunks.retain(|chunk| chunk.max_seq > sealed_seq);
         self.chunks.iter_mut().for_each(|chunk| chunk.is_closed = true);
     }
 
     /// The tables, for a view.
     pub fn tables(&self) -> Vec<Arc<Table>> {
-        self.chunks.iter().map(|chunk| Arc::clone(&chunk.table)).collect()
+        self.chunks.iter().filter_map(|chunk| chunk.table.clone()).collect()
+    }
+
+    /// The ledgers, for a view.
+    pub fn ledgers(&self) -> Vec<Arc<TailLedger>> {
+        self.chunks.iter().map(|chunk| Arc::clone(&chunk.ledger)).collect()
+    }
+
+    /// Compares the rows behind what is sealed with the ledger: how they differ, `None` when they do not. Blocks.
+    pub fn imbalance(&self) -> Result<Option<String>, EngineError> {
+        let sealed_seq = self.manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
+        let mut accepted = 0;
+        self.chunks
+            .iter()
+            .for_each(|chunk| chunk.ledger.each(sealed_seq, self.folded_seq, |entry| accepted += entry.tally.accepted));
+        let tables = self.tables();
+        let rows = self.engine.count_rows(tables.iter().map(|table| table.name()), sealed_seq, self.folded_seq)?;
+        let text = || {
+            format!(
+                "ledger_mismatch: behind message {sealed_seq} there are {rows} rows, the ledger has {accepted} accepted events"
+            )
+        };
+        Ok((rows != accepted).then(text))
     }
 
     /// Rows in the tables.

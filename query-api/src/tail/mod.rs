@@ -1,9 +1,11 @@
 //! A partition as queries see it: its sealed parts and the live end of its stream behind them.
 
 mod follow;
+mod ledger;
 mod live;
 
 pub use follow::{Follower, HeadSlot};
+pub use ledger::TailLedger;
 pub use live::{Limits, Live, LiveError};
 
 use crate::engine::Table;
@@ -11,6 +13,7 @@ use crate::plan::{Source, Sources};
 use crate::query::Range;
 use crate::query::calendar::DAY_MS;
 use std::sync::Arc;
+use weir_rollup::ledger::Entry;
 use weir_rollup::manifest::{Manifest, Part};
 
 /// One consistent state of a partition: the parts of a manifest, and of the tables the rows after its `sealed_seq` up to `folded_seq`.
@@ -22,6 +25,10 @@ pub struct PartitionView {
     pub manifest: Option<Arc<Manifest>>,
     /// Tables with the rows of the live end.
     pub tables: Vec<Arc<Table>>,
+    /// What became of the events of the live end.
+    pub ledgers: Vec<Arc<TailLedger>>,
+    /// What the live end's rows and its ledger disagree about; `None` when they agree.
+    pub ledger_alarm: Option<String>,
     /// Rows up to this sequence are read from the parts.
     pub sealed_seq: u64,
     /// Rows up to this sequence are in the tables.
@@ -79,6 +86,8 @@ impl PartitionView {
         Self {
             manifest: None,
             tables: Vec::new(),
+            ledgers: Vec::new(),
+            ledger_alarm: None,
             sealed_seq: 0,
             folded_seq: 0,
             tail_rows: 0,
@@ -108,6 +117,28 @@ impl PartitionView {
                 && part.max_event_ms >= range.start_ms
                 && part.min_event_ms < range.end_ms
         })
+    }
+
+    /// The parts that may count, or hold, events received in these hours (both included).
+    pub fn parts_of_hours(&self, first_ms: i64, last_ms: i64) -> impl Iterator<Item = &Part> {
+        self.manifest.iter().flat_map(|manifest| &manifest.parts).filter(move |part| part.may_hold_hours(first_ms, last_ms))
+    }
+
+    /// Looks at the ledger entries of the live end.
+    pub fn each_tail_entry(&self, mut look: impl FnMut(&Entry)) {
+        self.ledgers.iter().for_each(|ledger| ledger.each(self.sealed_seq, self.folded_seq, &mut look));
+    }
+
+    /// Events accepted so far, sealed and live.
+    pub fn accepted(&self) -> u64 {
+        let mut accepted = self.manifest.as_ref().map_or(0, |manifest| manifest.accepted.unwrap_or_else(|| manifest.rows()));
+        self.each_tail_entry(|entry| accepted += entry.tally.accepted);
+        accepted
+    }
+
+    /// What to tell an operator.
+    pub fn alarms(&self) -> impl Iterator<Item = &str> {
+        self.condition.alarm().into_iter().chain(self.ledger_alarm.as_deref())
     }
 
     /// The tables, as sources.

@@ -22,10 +22,11 @@ use weir_query_api::control::Directory;
 use weir_query_api::engine::{Engine, EngineConfig};
 use weir_query_api::http;
 use weir_query_api::service::Service;
-use weir_query_api::tail::{Condition, PartitionView};
+use weir_query_api::tail::{Condition, PartitionView, TailLedger};
 use weir_query_api::telemetry::Telemetry;
 use weir_reader::buckets::Entry;
 use weir_reader::store::Store;
+use weir_rollup::ledger::{self, Tally, hour_of};
 use weir_rollup::row::{EventRow, Opening, Position};
 
 /// Saturday, 21 November 2026, 10:20:30.456 UTC.
@@ -76,15 +77,18 @@ impl Fixture {
         .unwrap();
         let parts = layout.parts.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
         let parts = parts.map(|(index, rows)| write_part(&store, &index.to_string(), rows)).collect();
-        let mut tables = Vec::new();
+        let (mut tables, mut ledgers) = (Vec::new(), Vec::new());
         for rows in &layout.tables {
             let table = engine.create_table().unwrap();
             table.append(rows).unwrap();
             tables.push(Arc::new(table));
+            ledgers.push(Arc::new(ledger_of(rows)));
         }
         let view = PartitionView {
             manifest: Some(Arc::new(manifest(parts, layout.sealed_seq, 42))),
             tables,
+            ledgers,
+            ledger_alarm: None,
             sealed_seq: layout.sealed_seq,
             folded_seq: layout.folded_seq,
             tail_rows: layout.tables.iter().map(|rows| rows.len() as u64).sum(),
@@ -132,6 +136,19 @@ impl Fixture {
     pub(crate) async fn results(&self, query: Value) -> Vec<String> {
         lines(&self.answer(query).await)
     }
+}
+
+/// The ledger of rows of the live end, in the order of their sequences.
+fn ledger_of(rows: &[EventRow]) -> TailLedger {
+    let tail = TailLedger::default();
+    let entry = |row: &EventRow| {
+        let tally = Tally { accepted: 1, bots: u64::from(row.opening.bot > 0), ..Tally::default() };
+        (row.position.seq, ledger::Entry { site_id: row.site_id, hour_ms: hour_of(row.received_ms), tally })
+    };
+    let mut entries: Vec<_> = rows.iter().map(entry).collect();
+    entries.sort_by_key(|(seq, _)| *seq);
+    tail.append(entries);
+    tail
 }
 
 pub(crate) fn lines(answer: &Value) -> Vec<String> {

@@ -4,6 +4,7 @@
 mod api;
 mod engine;
 mod fixture;
+mod ledger;
 mod metrics;
 mod property;
 #[path = "../support/sealed.rs"]

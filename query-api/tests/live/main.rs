@@ -8,6 +8,7 @@ mod sealed;
 use region::{Region, batch, event};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use weir_event::model::Refused;
 
 fn pageviews() -> Value {
     json!({"site_id": "a.example", "metrics": ["pageviews"], "date_range": "all"})
@@ -197,6 +198,96 @@ async fn newer_logic_leaves_what_is_sealed() {
     assert!(status["alarms"][0].as_str().unwrap().contains("99-0123456789abcdef"), "{status}");
     region.seal().await;
     service.counts(2).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_earlier_fold_with_the_same_rules_is_continued() {
+    let mut region = Region::start().await;
+    region.publish(&batch(1, 1, vec![event(1, "/")])).await;
+    let earlier = region.earlier_logic();
+    region.seal_with_logic(Some(&earlier)).await;
+    region.publish(&batch(1, 2, vec![event(1, "/")])).await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    service.counts(2).await;
+    assert_eq!(service.status().await["alarms"], json!([]));
+    // The aggregator goes on with its own.
+    region.publish(&batch(1, 3, vec![event(1, "/")])).await;
+    region.seal().await;
+    service.counts(3).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ledger_is_the_same_live_and_sealed() {
+    let mut region = Region::start().await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    let mut bot = event(3, "/");
+    "curl/8.5.0".clone_into(&mut bot.user_agent);
+    let mut old = event(4, "/");
+    old.event_ms -= 2 * 3_600_000;
+    let refused = |reason: &str, count: u64| Refused { site_id: 1, hour_ms: region::now_ms(), reason: reason.to_owned(), count };
+    let mut full = batch(1, 1, vec![event(1, "/"), event(1, "/b"), bot, old]);
+    full.refused = vec![refused("url", 3), refused("site_ip_blocklist", 1)];
+    full.events.push(full.events[0].clone());
+    region.publish(&full).await;
+    let mut empty = batch(1, 2, vec![]);
+    empty.refused = vec![refused("url", 2)];
+    let seq = region.publish(&empty).await;
+    let expected = json!({"received": 11, "accepted": 4, "rejected": {"url": 5, "site_ip_blocklist": 1}, "deduplicated": 1, "late": 1, "bots": 1});
+    let live = service
+        .until(|service| async move { Some(service.ledger().await).filter(|found| found["totals"]["received"] == 11) })
+        .await;
+    assert_eq!(live["totals"], expected);
+    assert_eq!(
+        live["balance"],
+        json!({"accepted": 4, "in_files": 0, "in_stream": 4, "is_balanced": true, "sealed_seq": 0, "folded_seq": seq})
+    );
+    region.seal().await;
+    service.until(|service| async move { (service.status().await["revision"] == 1).then_some(()) }).await;
+    // Parts of this harness tell what events tell; what was refused is an aggregator's to write.
+    let sealed = service.ledger().await;
+    assert_eq!((&sealed["totals"]["accepted"], &sealed["totals"]["bots"]), (&json!(4), &json!(1)));
+    assert_eq!(
+        sealed["balance"],
+        json!({"accepted": 4, "in_files": 4, "in_stream": 0, "is_balanced": true, "sealed_seq": seq, "folded_seq": seq})
+    );
+    let status = service.status().await;
+    assert_eq!((&status["alarms"], &status["accepted"]), (&json!([]), &json!(4)));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_retry_does_not_count_again_in_the_live_end() {
+    let mut region = Region::start().await;
+    let aged = |visitor: u64, hours: u64, retry: bool| {
+        let mut event = event(visitor, "/");
+        event.event_ms -= hours * 3_600_000;
+        event.retry = retry;
+        event
+    };
+    let first = batch(1, 1, vec![aged(1, 3, false), aged(2, 20, false)]);
+    region.publish(&first).await;
+    region.seal().await;
+    region.forget().await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    service.counts(2).await;
+    let mut again = batch(2, 1, vec![aged(1, 3, true), aged(2, 20, true), aged(3, 4, true)]);
+    for (copy, original) in again.events.iter_mut().zip(&first.events) {
+        (copy.id_high, copy.id_low) = (original.id_high, original.id_low);
+    }
+    region.publish(&again).await;
+    service.counts(3).await;
+    let live = service.ledger().await;
+    assert_eq!((&live["totals"]["accepted"], &live["totals"]["deduplicated"]), (&json!(3), &json!(2)));
+    assert_eq!(live["balance"]["is_balanced"], true);
+    // Sealed it is the same.
+    region.seal().await;
+    service.until(|service| async move { (service.status().await["tail_rows"] == 0).then_some(()) }).await;
+    service.counts(3).await;
     service.stop().await;
 }
 

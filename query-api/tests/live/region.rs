@@ -20,7 +20,7 @@ use weir_reader::heads::{self, Swap};
 use weir_reader::store::Store;
 use weir_reader::stream::PartitionStream;
 use weir_reader::{NatsConfig, manifests, states};
-use weir_rollup::fold::{self, Arrival, State};
+use weir_rollup::fold::{self, Arrival, KnownIds, State};
 use weir_rollup::manifest::{Head, LogicFrom, Manifest, Part, StreamIdentity};
 use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
@@ -194,7 +194,10 @@ impl Region {
             let delivered = stream.next().await.unwrap();
             let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
             let at = Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms };
-            rows.extend(fold::fold(&mut self.state, &self.rules, &batch, at).rows);
+            let wanted = fold::old_retries(&self.state, &batch, delivered.stream_ms);
+            let is_copy = |row: &&EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
+            let known: KnownIds = self.rows.iter().chain(&rows).filter(is_copy).map(|row| row.event_id).collect();
+            rows.extend(fold::fold(&mut self.state, &self.rules, &batch, at, &known).rows);
             last = Some(delivered);
         }
         let Some(last) = last else { return sealed_seq };
@@ -210,6 +213,19 @@ impl Region {
         let logic = logic.map_or_else(|| self.rules.logic(), str::to_owned);
         self.commit(parts, last.seq, last.stream_ms, identity, logic).await;
         last.seq
+    }
+
+    /// Commits the same again with a state that has forgotten everything, as after two hours without events.
+    pub(crate) async fn forget(&mut self) {
+        let Some((before, _, _)) = self.committed.clone() else { return };
+        self.state = State::default();
+        let logic = before.logic.last().unwrap().logic.clone();
+        self.commit(before.parts, before.sealed_seq, before.sealed_stream_ms, before.stream, logic).await;
+    }
+
+    /// The logic version of this program's rows, made by an earlier fold.
+    pub(crate) fn earlier_logic(&self) -> String {
+        format!("1-{}", self.rules.logic().split_once('-').unwrap().1)
     }
 
     /// Puts one part in the place of all.
@@ -313,6 +329,13 @@ impl Service {
         let Inner { client, url, .. } = &*self.inner;
         let response = client.get(format!("{url}{path}")).bearer_auth(ADMIN_KEY).send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    /// The ledger of the site over the last day.
+    pub(crate) async fn ledger(&self) -> Value {
+        let (status, text) = self.get("/api/ledger?site_id=a.example").await.unwrap();
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// What `/api/status` says of the partition; null before it answers.

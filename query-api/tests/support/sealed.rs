@@ -1,7 +1,8 @@
 //! Parts and manifests as an aggregator leaves them.
 
 use weir_reader::store::Store;
-use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part, StreamIdentity};
+use weir_rollup::ledger::hour_of;
+use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part, PartLedger, StreamIdentity};
 use weir_rollup::row::EventRow;
 use weir_rollup::{columns, part};
 
@@ -16,10 +17,12 @@ pub(crate) fn write_part(store: &Store, id: &str, rows: &[EventRow]) -> Part {
     appender.append_record_batch(columns::events_batch(rows).unwrap()).unwrap();
     appender.flush().unwrap();
     drop(appender);
-    connection.execute_batch(&format!("INSERT INTO visits {}; CHECKPOINT;", part::visits_sql("events"))).unwrap();
+    let (visits, ledger) = (part::visits_sql("events"), part::counted_ledger_sql("events"));
+    connection.execute_batch(&format!("INSERT INTO visits {visits}; INSERT INTO ledger {ledger}; CHECKPOINT;")).unwrap();
     connection.close().map_err(|(_, error)| error).unwrap();
     let range = |value: fn(&EventRow) -> i64| (rows.iter().map(value).min().unwrap(), rows.iter().map(value).max().unwrap());
     let (min_event_ms, max_event_ms) = range(|row| row.event_ms);
+    let (min_hour_ms, max_hour_ms) = range(|row| hour_of(row.received_ms));
     let (min_seq, max_seq) = range(|row| row.position.seq as i64);
     let (min_site_id, max_site_id) = range(|row| i64::from(row.site_id));
     Part {
@@ -35,11 +38,13 @@ pub(crate) fn write_part(store: &Store, id: &str, rows: &[EventRow]) -> Part {
         bytes: 1,
         content_checksum: String::new(),
         format: part::FORMAT_VERSION,
+        ledger: Some(PartLedger { accepted: rows.len() as u64, min_hour_ms, max_hour_ms }),
     }
 }
 
 /// The manifest of these parts.
 pub(crate) fn manifest(parts: Vec<Part>, sealed_seq: u64, revision: u64) -> Manifest {
+    let accepted = Some(parts.iter().map(|part| part.rows).sum());
     Manifest {
         version: 1,
         revision,
@@ -54,5 +59,6 @@ pub(crate) fn manifest(parts: Vec<Part>, sealed_seq: u64, revision: u64) -> Mani
         logic: vec![LogicFrom { from_seq: 1, logic: "1-0".to_owned() }],
         stream: StreamIdentity { name: "EVENTS_local_0".to_owned(), created: String::new(), sealed_message_id: String::new() },
         written_ms: 0,
+        accepted,
     }
 }

@@ -57,6 +57,13 @@ impl Producers {
         if number == expected { Verdict::Next } else { Verdict::After(Jump { expected, found: number }) }
     }
 
+    /// Whether [`Producers::check`] would say that it was folded before.
+    pub(super) fn is_duplicate(&self, producer: &[u8], number: u64, stream_ms: u64) -> bool {
+        let key = id_of(producer);
+        let last = self.0.get(&key).filter(|last| producer_known(last.seen_ms, stream_ms)).map_or(0, |last| last.number);
+        key != 0 && number != 0 && number <= last
+    }
+
     pub(super) fn purge(&mut self, stream_ms: u64) {
         self.0.retain(|_, last| producer_known(last.seen_ms, stream_ms));
     }
@@ -91,6 +98,11 @@ impl Ids {
         let minute = stream_ms / ID_MINUTE_MS;
         let seen = self.0.insert(halves(id), minute);
         !seen.is_some_and(|seen| id_known(seen, minute))
+    }
+
+    /// Whether the id is known.
+    pub(super) fn knows(&self, id: u128, stream_ms: u64) -> bool {
+        self.0.get(&halves(id)).is_some_and(|seen| id_known(*seen, stream_ms / ID_MINUTE_MS))
     }
 
     pub(super) fn purge(&mut self, stream_ms: u64) {

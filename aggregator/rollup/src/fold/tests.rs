@@ -1,7 +1,7 @@
 mod properties;
 
 use super::*;
-use weir_event::model::{BotMark, DeleteSite};
+use weir_event::model::{BotMark, DeleteSite, Refused};
 
 /// 2025-01-15T12:00:00Z.
 const NOON: u64 = 1_736_942_400_000;
@@ -38,7 +38,7 @@ fn fold_all(state: &mut State, batches: &[(u64, EventBatch)]) -> Vec<Folded> {
     let rules = rules();
     (1..)
         .zip(batches)
-        .map(|(seq, (stream_ms, batch))| fold(state, &rules, batch, Arrival { seq, stream_ms: *stream_ms }))
+        .map(|(seq, (stream_ms, batch))| fold(state, &rules, batch, Arrival { seq, stream_ms: *stream_ms }, &KnownIds::default()))
         .collect()
 }
 
@@ -207,6 +207,88 @@ fn the_opening_bot_mark_holds_for_the_visit() {
     let folded = fold_all(&mut state, &[(NOON, batch(1, events))]);
     assert_eq!(folded[0].counts.bots, 4);
     assert_eq!(folded[0].rows.iter().map(|row| row.opening.bot).collect::<Vec<_>>(), [2, 2, 3, 1, 0]);
+}
+
+#[test]
+fn the_ledger_counts_by_site_and_hour_of_receipt() {
+    let of = |site_id: u32, received_ms: u64, event: Event| Event { site_id, received_ms, ..event };
+    let mut bot = event(6, NOON, "pageview");
+    bot.bot = BotMark::Headless as i32;
+    let mut twice = event(7, NOON, "pageview");
+    twice.id_low = 9;
+    let events = vec![
+        of(1, NOON, event(5, NOON - HOUR, "pageview")),
+        of(2, NOON, event(5, NOON, "pageview")),
+        of(1, NOON + 2, bot),
+        of(1, NOON - 1, event(5, NOON - 2 * HOUR, "pageview")),
+        of(1, NOON + 3, twice.clone()),
+        of(1, NOON + 4, twice),
+        of(1, NOON + 5, event(8, NOON, "engagement")),
+    ];
+    let refused =
+        |site_id: u32, hour_ms: u64, reason: &str, count: u64| Refused { site_id, hour_ms, reason: reason.to_owned(), count };
+    let batch = EventBatch {
+        refused: vec![
+            refused(1, NOON, "url", 3),
+            refused(0, NOON, "not_found", 1),
+            refused(1, NOON + 5, "url", 1),
+            refused(3, NOON, "id", 0),
+        ],
+        ..batch(1, events)
+    };
+    let folded = fold_all(&mut State::default(), &[(NOON + 5, batch.clone()), (NOON + 6, batch)]);
+    let told: Vec<String> = folded[0]
+        .ledger
+        .iter()
+        .map(|entry| {
+            let tally = &entry.tally;
+            let hours = (entry.hour_ms - NOON as i64) / HOUR as i64;
+            let (accepted, deduplicated) = (tally.accepted, tally.deduplicated);
+            format!(
+                "{} {hours:+} {accepted} {deduplicated} late={} bots={} {:?}",
+                entry.site_id, tally.late, tally.bots, tally.rejected
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#"0 +0 0 0 late=0 bots=0 {"not_found": 1}"#,
+            "1 -1 1 0 late=1 bots=0 {}",
+            r#"1 +0 3 1 late=1 bots=1 {"no_session_for_engagement": 1, "url": 4}"#,
+            "2 +0 1 0 late=0 bots=0 {}",
+        ]
+    );
+    assert!(folded[1].duplicate_batch && folded[1].ledger.is_empty(), "a batch counts once");
+}
+
+#[test]
+fn an_old_retry_is_dropped_when_a_stored_row_is_its_copy() {
+    let copy = |age_ms: u64, retry: bool| Event { id_low: 9, retry, ..event(5, NOON - age_ms, "pageview") };
+    let check = |event: Event, asked: bool, accepted: u64| {
+        let mut state = State::default();
+        let batch = batch(1, vec![event.clone(), event]);
+        let wanted = old_retries(&state, &batch, NOON);
+        assert_eq!(wanted.len(), if asked { 2 } else { 0 }, "{:?}", batch.events[0]);
+        let known = KnownIds::from([9]);
+        let folded = fold(&mut state, &rules(), &batch, Arrival { seq: 1, stream_ms: NOON }, &known);
+        assert_eq!((folded.counts.accepted, folded.counts.deduplicated), (accepted, 2 - accepted));
+    };
+    check(copy(3 * HOUR, true), true, 0);
+    check(copy(HOUR, true), true, 0);
+    check(copy(25 * HOUR, true), true, 0);
+    // Too young to be forgotten, too old to be sent, no retry: the ids of the state alone decide.
+    check(copy(HOUR - 1, true), false, 1);
+    check(copy(25 * HOUR + 1, true), false, 1);
+    check(copy(3 * HOUR, false), false, 1);
+    check(Event { id_low: 0, ..copy(3 * HOUR, true) }, false, 2);
+    // Without a stored copy the first is taken, and its id is known from then on.
+    let mut state = State::default();
+    let first = batch(1, vec![copy(3 * HOUR, true), copy(3 * HOUR, true)]);
+    assert_eq!(fold_all(&mut state, &[(NOON, first.clone())])[0].counts.accepted, 1);
+    assert!(old_retries(&state, &first, NOON).is_empty(), "a duplicate batch");
+    assert!(old_retries(&state, &batch(2, vec![copy(3 * HOUR, true)]), NOON + HOUR).is_empty(), "known");
+    assert_eq!(old_retries(&state, &batch(2, vec![copy(3 * HOUR, true)]), NOON + 3 * HOUR).len(), 1, "forgotten");
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn part(number: usize, level: Level, min_event_ms: i64, max_event_ms: i64) -> Pa
         bytes: 1000,
         content_checksum: String::new(),
         format: 1,
+        ledger: None,
     }
 }
 

@@ -4,10 +4,14 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
+use super::claims::Claims;
 use super::fields::{clean, cut, first, integer, object};
-use super::{DOMAINS_MAX, ENGAGEMENT_MS_LIMIT, EventErrors, NAME_CHARS_MAX, REFERRER_CHARS_MAX, USER_AGENT_CHARS_MAX};
+use super::{
+    AGE_MS_MAX, DOMAINS_MAX, ENGAGEMENT_MS_LIMIT, EventErrors, NAME_CHARS_MAX, REFERRER_CHARS_MAX, USER_AGENT_CHARS_MAX,
+};
 use super::{page, props, revenue};
 use crate::domain::normalise_domain;
+use crate::identity::event_id;
 use crate::model::{BotMark, Event, Origin, Property, Revenue};
 use crate::redact::blank_address;
 
@@ -33,7 +37,31 @@ pub struct Draft {
     pub scroll_depth: Option<u32>,
     pub non_interactive: bool,
     pub tracker_version: u32,
+    /// Random id that the sender gave it; the same event sent again has the same. `None` = it gave none.
+    pub id: Option<u128>,
+    /// How long ago it happened, milliseconds, at most [`AGE_MS_MAX`].
+    pub age_ms: u64,
+    pub retry: bool,
+    /// The sender declares itself automated.
+    pub is_bot: bool,
+    /// What a trusted sender says of its client.
+    pub claims: Claims,
 }
+
+/// How much of what a sender says is taken from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// A browser, or anybody.
+    Anyone,
+    /// It has shown a key that may write: it speaks for its clients.
+    Trusted {
+        /// Now, Unix milliseconds: what `timestamp` is measured against.
+        now_ms: u64,
+    },
+}
+
+/// Most characters of a city's name.
+const CITY_CHARS_MAX: usize = 100;
 
 /// The receiver's part of an event. The fields mean what those of [`Event`] mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,14 +76,18 @@ pub struct Context {
     pub previous_visitor_id: u64,
     /// Cut to [`USER_AGENT_CHARS_MAX`] characters.
     pub user_agent: String,
-    /// Anything but two ASCII letters counts as unknown.
+    /// Anything but two ASCII letters or `A1` counts as unknown.
     pub country: String,
+    /// Anything but a subdivision code such as `DE-BE` counts as unknown.
+    pub region: String,
+    /// Cut to 100 characters.
+    pub city: String,
     pub bot: BotMark,
     pub origin: Origin,
 }
 
 impl Draft {
-    pub(super) fn from_json(value: &Value) -> Result<Self, EventErrors> {
+    pub(super) fn from_json(value: &Value, sender: Sender) -> Result<Self, EventErrors> {
         let Value::Object(json) = value else { return Err(EventErrors::one("request", "must be an object")) };
         let mut errors = EventErrors::default();
         let mut draft = Self { name: name(json, &mut errors), referrer: referrer(json, &mut errors), ..Self::default() };
@@ -74,7 +106,36 @@ impl Draft {
         if draft.name == "engagement" {
             draft.read_engagement(json, &mut errors);
         }
-        if errors.is_empty() { Ok(draft) } else { Err(errors) }
+        draft.read_queue(json, &mut errors);
+        draft.is_bot = first(json, &["bot"]) == Some(&Value::Bool(true));
+        if let Sender::Trusted { now_ms } = sender {
+            draft.claims = Claims::read(json, now_ms, &mut errors);
+        }
+        if errors.is_empty() {
+            return Ok(draft);
+        }
+        errors.set_domains(draft.domains);
+        Err(errors)
+    }
+
+    /// What a client's queue adds.
+    fn read_queue(&mut self, json: &Map<String, Value>, errors: &mut EventErrors) {
+        match first(json, &["id", "event_id"]).map(random_id) {
+            None => {}
+            Some(Some(id)) => self.id = Some(id),
+            Some(None) => errors.add("id", "must be 32 hexadecimal digits"),
+        }
+        match first(json, &["age", "age_ms"]).map(|age| integer(age).and_then(|ms| u64::try_from(ms).ok())) {
+            None => {}
+            Some(Some(age_ms)) if age_ms <= AGE_MS_MAX => self.age_ms = age_ms,
+            Some(Some(_)) => errors.add("age", format!("must be at most {AGE_MS_MAX}")),
+            Some(None) => errors.add("age", "must be a number of milliseconds"),
+        }
+        self.retry = match first(json, &["retry"]) {
+            Some(Value::Bool(flag)) => *flag,
+            Some(value) => integer(value) == Some(1),
+            None => false,
+        };
     }
 
     fn read_page(&mut self, json: &Map<String, Value>, errors: &mut EventErrors) {
@@ -114,6 +175,16 @@ impl Draft {
         }
     }
 
+    /// When it happened, Unix milliseconds, by the receiver's clock.
+    pub fn event_ms(&self, received_ms: u64) -> u64 {
+        self.claims.event_ms.unwrap_or_else(|| received_ms.saturating_sub(self.age_ms))
+    }
+
+    /// The id under which it is stored for a site: from its sender's id where it gave one, else `random`.
+    pub fn id_for(&self, site_id: u32, random: u128) -> u128 {
+        self.id.map_or(random, |id| event_id(id, site_id))
+    }
+
     /// Blanks the sender's own address wherever it repeats it, in any spelling.
     pub fn redact_address(&mut self, address: &IpAddr) {
         let texts = [
@@ -140,7 +211,9 @@ impl Draft {
         let mut user_agent = clean(&context.user_agent);
         cut(&mut user_agent, USER_AGENT_CHARS_MAX);
         let country = context.country.to_ascii_uppercase();
-        let known = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) && country != "XX";
+        let known = is_country(&country);
+        let mut city = clean(&context.city);
+        cut(&mut city, CITY_CHARS_MAX);
         Event {
             id_high: (context.id >> 64) as u64,
             id_low: context.id as u64,
@@ -162,8 +235,8 @@ impl Draft {
             utm_term: self.utm_term,
             click_id: self.click_id,
             country: if known { country } else { String::new() },
-            region: String::new(),
-            city: String::new(),
+            region: if is_region(&context.region) { context.region.clone() } else { String::new() },
+            city,
             props: self.props,
             revenue: self.revenue,
             engagement_ms: self.engagement_ms,
@@ -207,6 +280,27 @@ fn referrer(json: &Map<String, Value>, errors: &mut EventErrors) -> String {
             String::new()
         }
     }
+}
+
+/// 32 hexadecimal digits, with or without the dashes of a UUID; zero is none.
+fn random_id(value: &Value) -> Option<u128> {
+    let text = value.as_str()?;
+    let digits: String = if text.len() == 36 { text.split('-').collect() } else { text.to_owned() };
+    let is_hex = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(&digits, 16).ok().filter(|id| is_hex && *id != 0)
+}
+
+/// Two letters, or `A1`, which stands for an anonymising network; `XX` is how Cloudflare says that it does not know.
+fn is_country(text: &str) -> bool {
+    text == "A1" || (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) && text != "XX")
+}
+
+/// ISO 3166-2: a country, a hyphen, and up to three letters or digits.
+fn is_region(text: &str) -> bool {
+    let fits = |part: &str, sizes: std::ops::RangeInclusive<usize>| {
+        sizes.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    };
+    text.split_once('-').is_some_and(|(country, part)| fits(country, 2..=2) && fits(part, 1..=3))
 }
 
 /// The named sites, or the page's host when none is named.

@@ -58,7 +58,10 @@ impl BodyError {
 
 /// What is wrong with the fields of one event. Never empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EventErrors(BTreeMap<&'static str, Vec<String>>);
+pub struct EventErrors {
+    fields: BTreeMap<&'static str, Vec<String>>,
+    domains: Vec<String>,
+}
 
 impl EventErrors {
     /// An event with one wrong field.
@@ -69,27 +72,42 @@ impl EventErrors {
     }
 
     pub(super) fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.entry(field).or_default().push(message.into());
+        self.fields.entry(field).or_default().push(message.into());
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
+    }
+
+    pub(super) fn set_domains(&mut self, domains: Vec<String>) {
+        self.domains = domains;
+    }
+
+    /// The sites that the event was meant for, as far as they could be read.
+    pub fn domains(&self) -> &[String] {
+        &self.domains
     }
 
     /// The body of the answer: `{"errors":{"url":["is required"]}}`.
     pub fn json(&self) -> Value {
-        json!({ "errors": self.0 })
+        json!({ "errors": self.fields })
+    }
+
+    /// The same for one event of an array: `{"index":1,"errors":{"url":["is required"]}}`.
+    pub fn json_at(&self, index: usize) -> Value {
+        json!({ "index": index, "errors": self.fields })
     }
 
     /// The first wrong field, for counters.
     pub fn field(&self) -> &'static str {
-        self.0.keys().next().copied().unwrap_or("request")
+        self.fields.keys().next().copied().unwrap_or("request")
     }
 }
 
 impl std::fmt::Display for EventErrors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let texts: Vec<String> = self.0.iter().map(|(field, messages)| format!("{field}: {}", messages.join(", "))).collect();
+        let texts: Vec<String> =
+            self.fields.iter().map(|(field, messages)| format!("{field}: {}", messages.join(", "))).collect();
         f.write_str(&texts.join("; "))
     }
 }

@@ -7,14 +7,14 @@ use super::*;
 use crate::model::{BotMark, Origin, Property, Revenue};
 
 fn taken(body: &str) -> Draft {
-    match parse_body(body.as_bytes()) {
+    match parse_body(body.as_bytes(), Sender::Anyone) {
         Ok(Body::One(Ok(draft))) => draft,
         other => panic!("{body}: {other:?}"),
     }
 }
 
 fn refused(body: &str) -> Value {
-    match parse_body(body.as_bytes()) {
+    match parse_body(body.as_bytes(), Sender::Anyone) {
         Ok(Body::One(Err(errors))) => errors.json(),
         other => panic!("{body}: {other:?}"),
     }
@@ -120,9 +120,41 @@ fn engagement() {
 }
 
 #[test]
+fn what_a_queue_adds() {
+    let body = |fields: &str| format!(r#"{{"n":"x","u":"https://a.example"{fields}}}"#);
+    let check = |fields: &str, id: Option<u128>, age_ms: u64, retry: bool| {
+        let draft = taken(&body(fields));
+        assert_eq!((draft.id, draft.age_ms, draft.retry), (id, age_ms, retry), "{fields}");
+    };
+    check("", None, 0, false);
+    check(r#","id":"000000000000000000000000000000aB","age":86400000,"retry":true"#, Some(0xab), 86_400_000, true);
+    check(r#","event_id":"00000000-0000-0000-0000-00000000000a","age_ms":"5","retry":1"#, Some(10), 5, true);
+    check(r#","retry":"no""#, None, 0, false);
+    for id in [r#""x""#, "7", r#""+0000000000000000000000000000001""#, r#""00000000000000000000000000000000""#] {
+        assert_eq!(
+            refused(&body(&format!(r#","id":{id}"#))),
+            json!({"errors": {"id": ["must be 32 hexadecimal digits"]}}),
+            "{id}"
+        );
+    }
+    assert_eq!(refused(&body(r#","age":86400001"#)), json!({"errors": {"age": ["must be at most 86400000"]}}));
+    for age in ["-1", "1.5", r#""soon""#] {
+        let expected = json!({"errors": {"age": ["must be a number of milliseconds"]}});
+        assert_eq!(refused(&body(&format!(r#","age":{age}"#))), expected, "{age}");
+    }
+    assert!(taken(&body(r#","bot":true"#)).is_bot && !taken(&body(r#","bot":"true""#)).is_bot);
+}
+
+#[test]
+fn refusals_know_their_sites() {
+    let Ok(Body::One(Err(errors))) = parse_body(br#"{"n":"x","d":"a.example,b.example"}"#, Sender::Anyone) else { panic!() };
+    assert_eq!(errors.domains(), ["a.example", "b.example"]);
+}
+
+#[test]
 fn whole_bodies() {
     let check = |body: &[u8], status: u16, message: &str| {
-        let error = parse_body(body).unwrap_err();
+        let error = parse_body(body, Sender::Anyone).unwrap_err();
         assert_eq!((error.status(), error.json()), (status, json!({"errors": {"request": [message]}})));
     };
     let not_json = "Unable to parse request body as json";
@@ -142,7 +174,7 @@ fn whole_bodies() {
 #[test]
 fn arrays_are_judged_one_by_one() {
     let body = br#"[{"n":"x","u":"https://a.example"},7,{"n":"y"}]"#;
-    let Ok(Body::Many(outcomes)) = parse_body(body) else { panic!("not many") };
+    let Ok(Body::Many(outcomes)) = parse_body(body, Sender::Anyone) else { panic!("not many") };
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!(outcomes[1].as_ref().unwrap_err().json(), json!({"errors": {"request": ["must be an object"]}}));
 }
@@ -159,6 +191,8 @@ fn the_receiver_adds_its_part() {
         previous_visitor_id: 5,
         user_agent: "é".repeat(600),
         country: "de".into(),
+        region: "DE-BE".into(),
+        city: "Berlin".into(),
         bot: BotMark::Declared,
         origin: Origin::Import,
     };
@@ -185,13 +219,13 @@ fn the_own_address_is_blanked_everywhere() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>) {
-        let _ignored = parse_body(&bytes);
+        let _ignored = parse_body(&bytes, Sender::Trusted { now_ms: 1_795_000_000_000 });
     }
 
     #[test]
     fn no_json_panics(name in json_value(), url in json_value(), domain in json_value(), props in json_value(), revenue in json_value(), e in json_value()) {
         let event = json!({"n": name, "u": url, "d": domain, "p": props, "$": revenue, "e": e, "sd": e, "h": e, "r": domain});
-        if let Ok(mut draft) = parse_value(&event) {
+        if let Ok(mut draft) = parse_value(&event, Sender::Anyone) {
             prop_assert!(!draft.domains.is_empty());
             prop_assert!(draft.pathname.starts_with('/'));
             prop_assert!(draft.props.len() <= PROPS_MAX);
@@ -207,7 +241,7 @@ proptest! {
             *place = byte;
         }
         bytes.truncate(bytes.len().saturating_sub(cut));
-        let _ignored = parse_body(&bytes);
+        let _ignored = parse_body(&bytes, Sender::Trusted { now_ms: 1_795_000_000_000 });
     }
 }
 

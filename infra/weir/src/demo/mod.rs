@@ -61,12 +61,14 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
         session.run.query_url
     );
     let ready = json!({
-        "ready": true, "dashboard": session.run.query_url, "collector_url": session.run.collector_url, "query_url": session.run.query_url,
+        "ready": true, "dashboard": session.run.query_url, "collector_url": session.run.collector_url,
+        "collector_urls": session.run.collector_urls, "query_url": session.run.query_url,
         "site": DOMAIN, "key": key, "curl": curl, "answer": answer,
     });
     let text = format!(
         "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}   (the dashboard asks for it)\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
-        session.run.query_url, session.run.collector_url
+        session.run.query_url,
+        session.run.collector_urls.join(" ")
     );
     output.result(&ready, &text)?;
     Traffic::new(session, log.to_path_buf()).await?.send(ended).await
@@ -79,7 +81,7 @@ async fn demo_key(session: &Session) -> Result<String> {
     {
         return Ok(key.clone());
     }
-    let (key, _) = keys::create_for(session, DOMAIN).await?;
+    let (key, _) = keys::create_for(session, DOMAIN, keys::Scope::StatsRead).await?;
     let mut secrets = session.secrets.clone();
     secrets.demo_key = Some(key.clone());
     secrets.save(&session.home)?;

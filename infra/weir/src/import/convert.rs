@@ -1,6 +1,5 @@
 //! One line to one event: what is taken, what is passed over, what is refused and why.
 
-use super::geo::Countries;
 use super::record::Record;
 use clap::ValueEnum;
 use serde_json::Value;
@@ -9,9 +8,10 @@ use std::net::IpAddr;
 use weir_event::identity::{normalise_address, previous_utc_day, utc_day, visitor_id};
 use weir_event::log;
 use weir_event::model::{BotMark, Event, Origin};
+use weir_event::place::Countries;
 use weir_event::redact::blank_address;
 use weir_event::site::Site;
-use weir_event::validate::{Context, Draft, parse_value};
+use weir_event::validate::{self, Context, Draft, parse_value};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -89,7 +89,7 @@ impl Converter {
         }
         let url = if line.path.starts_with('/') { format!("https://{}{}", self.host(), line.path) } else { line.path };
         let value = serde_json::json!({ "name": "pageview", "domain": self.site.domain, "url": url, "referrer": line.referrer });
-        let draft = parse_value(&value).map_err(|errors| errors.to_string())?;
+        let draft = parse_value(&value, validate::Sender::Anyone).map_err(|errors| errors.to_string())?;
         let time_ms = i64::try_from(line.time_ms).map_err(|_| "time is out of range".to_owned())?;
         Ok(Some((draft, Sender { time_ms, address: line.address, user_agent: line.user_agent, country: String::new() })))
     }
@@ -118,7 +118,7 @@ impl Converter {
         if !country.is_empty() && !is_code {
             return Err("country: is not a code of two letters".to_owned());
         }
-        let draft = parse_value(&value).map_err(|errors| errors.to_string())?;
+        let draft = parse_value(&value, validate::Sender::Anyone).map_err(|errors| errors.to_string())?;
         if !draft.domains.contains(&self.site.domain) {
             return Err("domain: is another site".to_owned());
         }
@@ -141,7 +141,9 @@ impl Converter {
             }
         }
         let country = match &address {
-            Some(address) if sender.country.is_empty() => self.countries.of(*address).to_owned(),
+            Some(address) if sender.country.is_empty() => {
+                self.countries.country(&address.to_canonical()).unwrap_or_default().to_owned()
+            }
             _ => sender.country,
         };
         // A log may hold a host's name instead of its address: it serves as well to tell visitors apart.
@@ -157,6 +159,8 @@ impl Converter {
             previous_visitor_id: visitor(&previous_utc_day(event_ms)),
             user_agent: user_agent.clone(),
             country,
+            region: String::new(),
+            city: String::new(),
             bot: BotMark::None,
             origin: Origin::Import,
         };
@@ -180,13 +184,28 @@ impl Converter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_event::place::encode;
+    use weir_event::site::Settings;
 
     const LINE: &str = r#"203.0.113.9 - - [17/May/2015:10:05:03 +0000] "GET /a%20b/?utm_source=x&me=203.0.113.9 HTTP/1.1" 200 203 "http://other.example/?from=203.0.113.9" "Agent 203.0.113.9""#;
 
     fn converter(format: Format, shift_days: i32) -> Converter {
-        let site = Site { id: 7, domain: "shop.example".into(), timezone: "UTC".into(), partition: 1, created_ms: 0 };
+        let site = Site {
+            id: 7,
+            domain: "shop.example".into(),
+            timezone: "UTC".into(),
+            partition: 1,
+            created_ms: 0,
+            settings: Settings::default(),
+        };
         let record = Record { started_ms: 1_700_000_000_000, shift_days, ..Record::default() };
-        Converter::new(&site, format, &record, [3; 32], Countries::default())
+        Converter::new(
+            &site,
+            format,
+            &record,
+            [3; 32],
+            Countries::parse(encode(&[(0xcb00_7100, *b"NO"), (0xcb00_7200, [0, 0])], &[]).unwrap()).unwrap(),
+        )
     }
 
     fn taken(outcome: Outcome) -> Event {
@@ -210,7 +229,7 @@ mod tests {
         assert_eq!(event.event_ms, 1_431_857_103_000);
         assert_eq!(event.received_ms, event.event_ms);
         assert_eq!((event.site_id, event.id(), event.origin), (7, 0, Origin::Import.into()));
-        assert_eq!(event.utm_source, "x");
+        assert_eq!((event.utm_source.as_str(), event.country.as_str()), ("x", "NO"));
         assert!(!format!("{event:?}").contains("203.0.113.9"), "{event:?}");
     }
 

@@ -2,10 +2,8 @@
 
 mod batches;
 mod convert;
-mod geo;
 mod lines;
 mod progress;
-mod publish;
 mod record;
 
 pub(crate) use convert::Format;
@@ -13,14 +11,14 @@ pub(crate) use progress::Shown;
 pub(crate) use record::Tally;
 
 use crate::cli::ImportOptions;
-use crate::installation::Installation;
+use crate::home::Home;
 use crate::output::Output;
+use crate::publish::{self, Batch};
 use crate::session::{Session, now_ms};
-use crate::sites;
+use crate::{countries, sites};
 use anyhow::{Context as _, Result, bail};
-use batches::{Batch, Batches};
+use batches::Batches;
 use convert::{Converter, Outcome};
-use geo::Countries;
 use lines::{Line, Lines};
 use progress::Progress;
 use record::{Record, Records};
@@ -72,8 +70,8 @@ pub(crate) async fn run(session: &Session, site: &Site, source: &Source, shown: 
     let (sender, mut receiver) = mpsc::channel::<Batch>(WAITING_MAX);
     let reader = tokio::task::spawn_blocking({
         let (site, source, record, digest) = (site.clone(), source.clone(), record.clone(), digest);
-        let countries = country_files();
-        move || read(&site, &source, &record, digest, countries, shown, &sender)
+        let home = session.home.clone();
+        move || read(&site, &source, &record, digest, &home, shown, &sender)
     });
     let region = &session.run.region;
     let mut acknowledged = record.acknowledged;
@@ -108,12 +106,11 @@ fn read(
     source: &Source,
     record: &Record,
     digest: [u8; 32],
-    countries: Result<[PathBuf; 2]>,
+    home: &Home,
     shown: Shown,
     sender: &mpsc::Sender<Batch>,
 ) -> Result<Tally> {
-    let [v4, v6] = countries?;
-    let converter = Converter::new(site, source.format, record, digest, Countries::load(&v4, &v6)?);
+    let converter = Converter::new(site, source.format, record, digest, countries::load(home)?);
     let file = File::open(&source.file).with_context(|| format!("cannot read {}", source.file.display()))?;
     let mut progress = Progress::new(shown, file.metadata()?.len());
     let mut lines = Lines::new(file);
@@ -166,12 +163,4 @@ fn digest(path: &Path) -> Result<[u8; 32]> {
             _ => return Ok(hasher.finalize().into()),
         }
     }
-}
-
-fn country_files() -> Result<[PathBuf; 2]> {
-    let installation = Installation::find()?;
-    Ok([
-        installation.file(".tools/geo/country-ipv4.csv", "make setup")?,
-        installation.file(".tools/geo/country-ipv6.csv", "make setup")?,
-    ])
 }

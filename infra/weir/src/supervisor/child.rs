@@ -22,7 +22,7 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     /// Name in `run.json` and of the log.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// The program's file.
     pub(crate) file: PathBuf,
     /// Its arguments.
@@ -49,8 +49,8 @@ impl Child {
         Self { program, is_reaper: true }
     }
 
-    pub(super) fn name(&self) -> &'static str {
-        self.program.name
+    pub(super) fn name(&self) -> String {
+        self.program.name.clone()
     }
 
     /// Keeps the child running until `stop`; then ends it, by force at the moment that `kill_at` names.
@@ -69,14 +69,14 @@ impl Child {
                     tokio::select! {
                         status = process.wait() => {
                             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                            tracing::warn!(child = self.program.name, status, "child died, starting it again");
+                            tracing::warn!(child = %self.program.name, status, "child died, starting it again");
                         }
                         () = stop.cancelled() => self.end(&mut process, kill_at.clone()).await,
                     }
                     self.forget(&registry, id);
                 }
                 Err(error) => {
-                    tracing::error!(child = self.program.name, error = format!("{error:#}"), "child could not be started");
+                    tracing::error!(child = %self.program.name, error = format!("{error:#}"), "child could not be started");
                 }
             }
             deaths = if started.elapsed() > HEALTHY_AFTER { 1 } else { deaths + 1 };
@@ -107,7 +107,7 @@ impl Child {
             let stdin = process.stdin.take().context("the reaper has no standard input")?;
             registry.reaper_started(std::fs::File::from(stdin.into_owned_fd()?));
         } else {
-            registry.started(program.name, id)?;
+            registry.started(&program.name, id)?;
         }
         Ok(process)
     }
@@ -118,10 +118,10 @@ impl Child {
         signal_group(id, if self.is_reaper { Signal::SIGKILL } else { Signal::SIGTERM });
         let kill_at = (*kill_at.borrow()).unwrap_or_else(Instant::now);
         if tokio::time::timeout_at(kill_at, process.wait()).await.is_err() {
-            tracing::warn!(child = self.program.name, "child did not end in time, killing it");
+            tracing::warn!(child = %self.program.name, "child did not end in time, killing it");
             signal_group(id, Signal::SIGKILL);
             if let Err(error) = process.wait().await {
-                tracing::error!(child = self.program.name, %error, "child could not be killed");
+                tracing::error!(child = %self.program.name, %error, "child could not be killed");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Starts the four children, keeps them running, and ends them in order.
+//! Starts the children, keeps them running, and ends them in order.
 
 mod child;
 mod log_file;
@@ -32,8 +32,17 @@ pub(crate) struct Supervisor {
     reaper: Supervised,
 }
 
+/// When a child is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Takes requests: every edge, and the query API.
+    Front,
+    Aggregator,
+    Nats,
+}
+
 struct Supervised {
-    name: &'static str,
+    name: String,
     stop: CancellationToken,
     kill_at: tokio::sync::watch::Sender<Option<Instant>>,
     task: JoinHandle<()>,
@@ -64,10 +73,10 @@ impl Supervisor {
     pub(crate) async fn stop(self) -> Result<()> {
         let asked = Instant::now();
         let mut result = Ok(());
-        for (names, kill_after) in
-            [(&["workerd", "query-api"][..], FRONT_KILL_AFTER), (&["aggregator"], AGGREGATOR_KILL_AFTER), (&["nats"], KILL_AFTER)]
+        for (stage, kill_after) in
+            [(Stage::Front, FRONT_KILL_AFTER), (Stage::Aggregator, AGGREGATOR_KILL_AFTER), (Stage::Nats, KILL_AFTER)]
         {
-            let group = self.children.iter().filter(|child| names.contains(&child.name));
+            let group = self.children.iter().filter(|child| Stage::of(&child.name) == stage);
             for child in group.clone() {
                 child.ask_to_end(asked + kill_after);
             }
@@ -84,6 +93,16 @@ impl Supervisor {
         self.reaper.ask_to_end(asked + KILL_AFTER);
         let ended = self.reaper.task.await.context("the reaper could not be ended");
         result.and(ended)
+    }
+}
+
+impl Stage {
+    fn of(name: &str) -> Self {
+        match name {
+            "nats" => Self::Nats,
+            "aggregator" => Self::Aggregator,
+            _ => Self::Front,
+        }
     }
 }
 

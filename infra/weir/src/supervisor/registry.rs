@@ -22,7 +22,7 @@ struct State {
     run: RunFile,
     running: BTreeSet<u32>,
     reaper: Option<File>,
-    deaths: BTreeMap<&'static str, (u32, PathBuf)>,
+    deaths: BTreeMap<String, (u32, PathBuf)>,
 }
 
 impl Registry {
@@ -54,13 +54,17 @@ impl Registry {
     }
 
     pub(super) fn died(&self, program: &Program, deaths: u32) {
-        self.lock().deaths.insert(program.name, (deaths, program.log.clone()));
+        self.lock().deaths.insert(program.name.clone(), (deaths, program.log.clone()));
     }
 
     /// A child that does not stay up, and its log.
-    pub(super) fn unstable(&self) -> Option<(&'static str, PathBuf)> {
+    pub(super) fn unstable(&self) -> Option<(String, PathBuf)> {
         let state = self.lock();
-        state.deaths.iter().find(|(_, (deaths, _))| *deaths >= UNSTABLE_DEATHS).map(|(name, (_, log))| (*name, log.clone()))
+        state
+            .deaths
+            .iter()
+            .find(|(_, (deaths, _))| *deaths >= UNSTABLE_DEATHS)
+            .map(|(name, (_, log))| (name.clone(), log.clone()))
     }
 
     pub(super) fn reaper_started(&self, input: File) {

@@ -42,6 +42,60 @@ fn structure(rows: &[EventRow]) -> Vec<(usize, EventRow)> {
     visit_numbers(rows).into_iter().zip(rows.iter().map(plain)).collect()
 }
 
+/// Hours of stream time in which events come again and again, each with its own id and time; the first copy is no retry.
+fn retried_steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0..180_u64, proptest::collection::vec((0..12_u64, 0..50_u64), 0..5));
+    proptest::collection::vec(step, 1..60).prop_map(|steps| {
+        let mut stream_ms = NOON;
+        let mut first_sent: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut sent = Vec::new();
+        for (minutes, picks) in steps {
+            stream_ms += minutes * MINUTE;
+            let mut events = Vec::new();
+            for (id, apart) in picks {
+                let is_retry = first_sent.contains_key(&id);
+                let first_ms = *first_sent.entry(id).or_insert(stream_ms);
+                // No client sends what is older than a day; the clock of one may be up to 50 minutes apart.
+                if stream_ms - first_ms <= 24 * HOUR {
+                    let event_ms = if is_retry { first_ms - apart * MINUTE } else { first_ms };
+                    events.push(Event {
+                        id_low: id + 1,
+                        retry: is_retry,
+                        received_ms: stream_ms,
+                        ..event(id, event_ms, "pageview")
+                    });
+                }
+            }
+            sent.push((stream_ms, events));
+        }
+        sent
+    })
+}
+
+/// What a flushed part and a merge leave: rows, some of them without their ids.
+fn fold_with_store(steps: &[Step], flushes: &[bool], merges: &[bool]) -> Vec<Folded> {
+    let rules = rules();
+    let (mut state, mut pending, mut stored) = (State::default(), Vec::<EventRow>::new(), Vec::<EventRow>::new());
+    let mut all = Vec::new();
+    for (index, (stream_ms, batch)) in batches(steps).iter().enumerate() {
+        let wanted = old_retries(&state, batch, *stream_ms);
+        let has = |row: &&EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
+        let known: KnownIds = pending.iter().chain(&stored).filter(has).map(|row| row.event_id).collect();
+        let folded = fold(&mut state, &rules, batch, Arrival { seq: index as u64 + 1, stream_ms: *stream_ms }, &known);
+        pending.extend(folded.rows.iter().cloned());
+        all.push(folded);
+        if flushes[index] {
+            stored.append(&mut pending);
+            state = State::decode(&state.encode()).unwrap();
+        }
+        if merges[index] {
+            let keep_from_ms = (state.stream_ms() - KEEP_IDS_MS) as i64;
+            stored.iter_mut().filter(|row| row.received_ms < keep_from_ms).for_each(|row| row.event_id = 0);
+        }
+    }
+    all
+}
+
 proptest! {
     #[test]
     fn a_restart_anywhere_changes_no_row(steps in steps(), restarts in proptest::collection::vec(any::<bool>(), 25)) {
@@ -53,7 +107,7 @@ proptest! {
             if restarts[index] {
                 state = State::decode(&state.encode()).unwrap();
             }
-            let folded = fold(&mut state, &rules, batch, Arrival { seq: index as u64 + 1, stream_ms: *stream_ms });
+            let folded = fold(&mut state, &rules, batch, Arrival { seq: index as u64 + 1, stream_ms: *stream_ms }, &KnownIds::default());
             prop_assert_eq!(&folded, &whole[index]);
         }
         let mut again = State::default();
@@ -64,13 +118,14 @@ proptest! {
     #[test]
     fn purging_at_any_time_or_never_changes_no_row(steps in steps(), purges in proptest::collection::vec(any::<bool>(), 25)) {
         let rules = rules();
+        let none = KnownIds::default();
         let (mut never, mut often) = (State::default(), State::default());
         for (index, (stream_ms, batch)) in batches(&steps).iter().enumerate() {
             let at = Arrival { seq: index as u64 + 1, stream_ms: *stream_ms };
             if purges[index] {
                 often.purge();
             }
-            prop_assert_eq!(fold_batch(&mut never, &rules, batch, at), fold(&mut often, &rules, batch, at));
+            prop_assert_eq!(fold_batch(&mut never, &rules, batch, at, &none), fold(&mut often, &rules, batch, at, &none));
             prop_assert_eq!(never.encode(), often.encode());
         }
     }
@@ -85,10 +140,10 @@ proptest! {
         // The same positions, as if the redelivered ones stood between them: a position is a number, gaps do not matter.
         for (index, (stream_ms, batch)) in batches.iter().enumerate() {
             let at = Arrival { seq: index as u64 + 1, stream_ms: *stream_ms };
-            found.push(fold(&mut state, &rules, batch, at));
+            found.push(fold(&mut state, &rules, batch, at, &KnownIds::default()));
             for (_, earlier) in redelivered.iter().filter(|(after, earlier)| *after == index && *earlier <= index) {
                 let before = state.encode();
-                let folded = fold(&mut state, &rules, &batches[*earlier].1, at);
+                let folded = fold(&mut state, &rules, &batches[*earlier].1, at, &KnownIds::default());
                 prop_assert_eq!(folded, Folded { duplicate_batch: true, ..Folded::default() });
                 prop_assert_eq!(before, state.encode());
             }
@@ -111,6 +166,13 @@ proptest! {
             let counts = folded.counts;
             prop_assert_eq!(batch.events.len() as u64, counts.accepted + counts.deduplicated + counts.orphan_engagement);
             prop_assert_eq!(folded.rows.len() as u64, counts.accepted);
+            let mut total = crate::ledger::Tally::default();
+            folded.ledger.iter().for_each(|entry| total.add(&entry.tally));
+            prop_assert_eq!(total.received(), batch.events.len() as u64);
+            prop_assert_eq!(
+                (total.accepted, total.deduplicated, total.late, total.bots, total.rejected_total()),
+                (counts.accepted, counts.deduplicated, counts.late, counts.bots, counts.orphan_engagement)
+            );
         }
         let mut ids: Vec<u128> = Vec::new();
         let mut openings: BTreeMap<u64, EventRow> = BTreeMap::new();
@@ -125,6 +187,23 @@ proptest! {
             prop_assert!(opened.name != "engagement");
             prop_assert_eq!(row.visit_id, visits::visit_id(1, opened.opening.visitor_id, opened.position));
         }
+    }
+
+    #[test]
+    fn old_retries_are_found_wherever_flushes_merges_and_restarts_fall(
+        steps in retried_steps(),
+        flushes in proptest::collection::vec(any::<bool>(), 60),
+        merges in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        // One store that never flushes or forgets, and one that does as it is told.
+        let whole = fold_with_store(&steps, &[false; 60], &[false; 60]);
+        let divided = fold_with_store(&steps, &flushes, &merges);
+        prop_assert_eq!(&divided, &whole);
+        let rows = rows(whole);
+        let mut ids: Vec<(u128, i64)> = rows.iter().map(|row| (row.event_id, row.event_ms)).collect();
+        ids.sort_unstable();
+        ids.dedup_by_key(|(id, _)| *id);
+        prop_assert_eq!(ids.len(), rows.len(), "every id once");
     }
 
     #[test]
@@ -170,7 +249,7 @@ proptest! {
         let mut state = State::default();
         let rules = rules();
         for seq in [number(11), 1, u64::MAX] {
-            let folded = fold(&mut state, &rules, &batch, Arrival { seq, stream_ms: number(11) });
+            let folded = fold(&mut state, &rules, &batch, Arrival { seq, stream_ms: number(11) }, &KnownIds::default());
             prop_assert!(folded.rows.iter().all(|row| (0..=EVENT_MS_MAX).contains(&row.event_ms)));
             prop_assert!(crate::columns::events_batch(&folded.rows).is_ok());
             state.watermark(number(0));

@@ -1,6 +1,5 @@
 //! One batch onto the stream: sent until it is acknowledged, always the same bytes.
 
-use super::batches::Batch;
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
@@ -8,14 +7,33 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
-use weir_event::model::SCHEMA_VERSION;
-use weir_event::subject::{SCHEMA_HEADER, events_subject};
+use weir_event::codec;
+use weir_event::model::{EventBatch, SCHEMA_VERSION};
+use weir_event::subject::{SCHEMA_HEADER, events_subject, message_id};
+
+/// A batch ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Counts from 1 without gaps.
+    pub(crate) number: u64,
+    /// Its `Nats-Msg-Id`.
+    pub(crate) message_id: String,
+    /// Its bytes.
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Batch {
+    /// Freezes a batch.
+    pub(crate) fn new(batch: &EventBatch) -> Self {
+        Self { number: batch.number, message_id: message_id(&batch.producer, batch.number), payload: codec::encode(batch) }
+    }
+}
 
 /// How long a batch is tried.
 const TRIED_FOR: Duration = Duration::from_secs(90);
 
 /// Returns when the batch is on stable storage. The next one may be sent only then: numbers must arrive in order.
-pub(super) async fn publish(jetstream: &Context, region: &str, partition: u32, batch: &Batch) -> Result<()> {
+pub(crate) async fn publish(jetstream: &Context, region: &str, partition: u32, batch: &Batch) -> Result<()> {
     let subject = events_subject(region, partition);
     let payload = Bytes::from(batch.payload.clone());
     let deadline = Instant::now() + TRIED_FOR;

@@ -1,6 +1,7 @@
 //! The committed side of a partition: its manifest, moved by one compare-and-set after the other.
 
 use crate::Shared;
+use crate::balance::{self, Mismatch};
 use crate::status::now_ms;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +26,13 @@ pub(crate) enum CommitError {
     /// Reading or writing failed.
     #[error(transparent)]
     Failed(#[from] ReaderError),
+    /// The manifest would not hold what was accepted.
+    #[error("the ledger does not balance: {0}")]
+    Unbalanced(#[from] Mismatch),
 }
 
 /// The committed manifest as this process knows it. Flushes and merges take turns at it.
-pub(crate) struct Ledger {
+pub(crate) struct Commits {
     shared: Arc<Shared>,
     partition: u32,
     committed: Mutex<Committed>,
@@ -63,12 +67,13 @@ impl Committed {
             logic: Vec::new(),
             stream: StreamIdentity { name: stream.to_owned(), created: created.to_owned(), sealed_message_id: String::new() },
             written_ms: 0,
+            accepted: Some(0),
         };
         Self { manifest, name: None, kv_revision: 0 }
     }
 }
 
-impl Ledger {
+impl Commits {
     pub(crate) fn new(shared: Arc<Shared>, partition: u32, committed: Committed) -> Self {
         Self { shared, partition, committed: Mutex::new(committed), lost: CancellationToken::new() }
     }
@@ -83,9 +88,9 @@ impl Ledger {
         self.lost.cancelled().await;
     }
 
-    /// Commits what `change` makes of the manifest; `None` = it no longer fits, nothing is done. Returns the manifest as it then stands.
+    /// Commits what `change` makes of the manifest, if it balances; `None` = it no longer fits, nothing is done. Returns the manifest as it then stands.
     ///
-    /// Dropped half way, the commit may have happened or not: this ledger must not be used again then.
+    /// Dropped half way, the commit may have happened or not: this must not be used again then.
     pub(crate) async fn commit(
         &self,
         change: impl FnOnce(&mut Manifest) -> bool + Send,
@@ -95,9 +100,12 @@ impl Ledger {
             return Err(CommitError::Lost);
         }
         let mut manifest = committed.manifest.clone();
+        // Manifests of before the ledger have no count: their rows begin it.
+        manifest.accepted.get_or_insert(committed.manifest.rows());
         if !change(&mut manifest) {
             return Ok(None);
         }
+        balance::check_manifest(&manifest)?;
         manifest.revision += 1;
         manifest.parent.clone_from(&committed.name);
         manifest.written_ms = now_ms();

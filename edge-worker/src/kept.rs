@@ -1,0 +1,113 @@
+//! Files that a self-hosted worker reads from the service `GEO` at its start and looks at again each minute, so that a newer one needs no
+//! restart. Without the service, as on Cloudflare, there are none.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::thread::LocalKey;
+
+use worker::{Env, Fetcher, Method, RequestInit, Result};
+
+use crate::platform::now_ms;
+use crate::timeout::with_timeout;
+
+/// Time between two looks whether there is a newer file, milliseconds.
+const LOOK_EVERY_MS: u64 = 60_000;
+/// How long reading may take, milliseconds.
+const TIMEOUT_MS: u64 = 5_000;
+
+/// What was read of one file.
+#[derive(Debug)]
+pub(crate) struct Kept<T> {
+    value: Option<Rc<T>>,
+    /// `Last-Modified` of the file that was read.
+    modified: Option<String>,
+    looked_ms: u64,
+    is_loading: bool,
+}
+
+impl<T> Kept<T> {
+    /// Nothing was read yet.
+    pub(crate) const fn new() -> Self {
+        Self { value: None, modified: None, looked_ms: 0, is_loading: false }
+    }
+
+    /// True once for whoever is to look now.
+    fn begin(&mut self, now_ms: u64) -> bool {
+        let is_due = !self.is_loading && (self.looked_ms == 0 || now_ms.saturating_sub(self.looked_ms) >= LOOK_EVERY_MS);
+        self.is_loading |= is_due;
+        is_due
+    }
+
+    fn end(&mut self, now_ms: u64) {
+        self.is_loading = false;
+        self.looked_ms = now_ms;
+    }
+}
+
+/// The file's content as of the last look; looks again when it is time. A file that cannot be read leaves what there was.
+pub(crate) async fn current<T>(
+    kept: &'static LocalKey<RefCell<Kept<T>>>,
+    env: &Env,
+    file: &str,
+    bytes_max: usize,
+    parse: impl FnOnce(Vec<u8>) -> std::result::Result<T, String>,
+) -> Option<Rc<T>> {
+    if kept.with_borrow_mut(|kept| kept.begin(now_ms())) {
+        let outcome = with_timeout(TIMEOUT_MS, load(kept, env, file, bytes_max, parse)).await;
+        kept.with_borrow_mut(|kept| kept.end(now_ms()));
+        if let Some(Err(error)) = outcome {
+            worker::console_error!("{file} cannot be used: {error}");
+        }
+    }
+    kept.with_borrow(|kept| kept.value.clone())
+}
+
+async fn load<T>(
+    kept: &'static LocalKey<RefCell<Kept<T>>>,
+    env: &Env,
+    file: &str,
+    bytes_max: usize,
+    parse: impl FnOnce(Vec<u8>) -> std::result::Result<T, String>,
+) -> Result<()> {
+    let Ok(service) = env.service("GEO") else { return Ok(()) };
+    let url = format!("http://geo/{file}");
+    let known = kept.with_borrow(|kept| kept.modified.clone());
+    if known.is_some() && modified(&service, &url).await? == known {
+        return Ok(());
+    }
+    let mut response = service.fetch(&url, None).await?;
+    if response.status_code() != 200 {
+        return Ok(());
+    }
+    let modified = response.headers().get("last-modified")?;
+    let length = response.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
+    if length.is_none_or(|length| length > bytes_max) {
+        return Err(worker::Error::RustError(format!("it must have at most {bytes_max} bytes")));
+    }
+    let value = parse(response.bytes().await?).map_err(worker::Error::RustError)?;
+    kept.with_borrow_mut(|kept| {
+        kept.value = Some(Rc::new(value));
+        kept.modified = modified;
+    });
+    Ok(())
+}
+
+async fn modified(service: &Fetcher, url: &str) -> Result<Option<String>> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Head);
+    service.fetch(url, Some(init)).await?.headers().get("last-modified")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_looks_at_a_time_and_not_too_often() {
+        let mut kept = Kept::<()>::new();
+        assert!(kept.begin(1_000_000) && !kept.begin(1_000_000), "another request is looking");
+        kept.end(1_000_500);
+        assert!(!kept.begin(1_000_500 + LOOK_EVERY_MS - 1));
+        assert!(kept.begin(1_000_500 + LOOK_EVERY_MS));
+    }
+}
