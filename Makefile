@@ -1,8 +1,8 @@
 # The whole interface for working on Weir. Each target sets up what it needs; a second run uses no network.
-.PHONY: help setup build up demo test check bench
+.PHONY: help setup build up demo test check bench fuzz cloudflare-check
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ —/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ —/'
 
 setup: ## bring the pinned tools and packages into .tools/ and node_modules/
 	@infra/tools/setup.sh
@@ -24,3 +24,9 @@ check: ## format, lints, docs, types
 
 bench: build ## measure; prints a table
 	@cargo run --release -p weir-tests --bin weir-bench
+
+fuzz: setup ## fuzz every parser, a minute each: make fuzz SECONDS_EACH=600
+	@infra/tools/fuzz.sh all $(or $(SECONDS_EACH),60)
+
+cloudflare-check: build ## check that the worker deploys to Cloudflare (wrangler --dry-run)
+	@infra/tools/wrangler-dry-run.sh

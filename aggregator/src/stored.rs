@@ -56,11 +56,12 @@ impl Stored {
         }
         let relation = format!("({})", union.join(" UNION ALL "));
         let mut known = KnownIds::new();
-        if let Some(sql) = part::known_ids_sql(&relation, wanted).filter(|_| !union.is_empty()) {
+        if let Some(sql) = part::copies_sql(&relation, wanted).filter(|_| !union.is_empty()) {
             let mut statement = connection.prepare(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                known.insert((u128::from(row.get::<_, u64>(0)?) << 64) | u128::from(row.get::<_, u64>(1)?));
+                let (site_id, event_ms, id) = (row.get(0)?, row.get(1)?, OldRetry::id_of(row.get(2)?, row.get(3)?));
+                known.extend(wanted.iter().any(|retry| retry.is_copy(site_id, event_ms, id)).then_some(id));
             }
         }
         self.connection = Some(connection);

@@ -8,8 +8,9 @@ out=target/wasm-pkg
 bindings=target/wasm-pkg-bindings
 gzip_bytes_max=200000
 
-# Small matters more than fast here.
-cargo build --quiet --profile wasm --config 'profile.wasm.opt-level="z"' --target wasm32-unknown-unknown -p weir-wasm-pkg
+# Small matters more than fast here. The package must not tell where it was built.
+cargo build --quiet --profile wasm --config 'profile.wasm.opt-level="z"' --target wasm32-unknown-unknown -p weir-wasm-pkg \
+    --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src/=']"
 cargo build --quiet --profile tool -p weir-bindgen
 rm -rf "$out" "$bindings"
 mkdir -p "$out"
@@ -23,6 +24,10 @@ cp wasm-pkg/package.json wasm-pkg/README.md wasm-pkg/js/*.mjs LICENSE NOTICE "$b
 cp "$bindings/nodejs/weir.d.ts" "$out/weir.d.mts"
 sed 's|"./weir.d.ts"|"./web.d.mts"|' "$bindings/web/weir.js" >"$out/web.mjs"
 cp "$bindings/web/weir.d.ts" "$out/web.d.mts"
+
+# What is linked in: the crates' names, versions and licences; procedural macros only ran.
+cargo tree --quiet --locked -p weir-wasm-pkg --target wasm32-unknown-unknown -e normal,no-proc-macro --prefix none --no-dedupe \
+    --format '{p} – {l}' | grep -v '^weir-' | sort -u >"$out/THIRD-PARTY.txt"
 
 gzip_bytes=$(gzip -9 -c "$out/weir_bg.wasm" | wc -c)
 echo "wasm-pkg: $(wc -c <"$out/weir_bg.wasm") bytes of Wasm, $gzip_bytes with gzip -9"

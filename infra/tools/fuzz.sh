@@ -20,7 +20,7 @@ fi
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
 for name in $targets; do
-    cargo build --quiet --release --manifest-path tests/fuzz/Cargo.toml --target-dir "$out" --target "$host" --bin "$name"
+    cargo build --quiet --release --locked --manifest-path tests/fuzz/Cargo.toml --target-dir "$out" --target "$host" --bin "$name"
     corpus="$out/corpus/$name"
     artifacts="$out/artifacts/$name"
     mkdir -p "$corpus" "$artifacts"

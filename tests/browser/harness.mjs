@@ -56,13 +56,19 @@ const init = (options) => {
     focused = value;
     dispatchEvent(new Event(value ? 'focus' : 'blur'));
   };
-  // A page that is left is hidden, whatever was said.
-  addEventListener('visibilitychange', (event) => { if (event.isTrusted) hidden = true; }, true);
+  // The script's clock, which a case may put forward.
+  const { now } = Date;
+  let ahead = 0;
+  Date.now = () => now() + ahead;
+  window.advance = (ms) => { ahead += ms; };
+  // A page that is left is hidden, whatever was said, and one that is shown again is not.
+  const { get } = Object.getOwnPropertyDescriptor(Document.prototype, 'hidden');
+  addEventListener('visibilitychange', (event) => { if (event.isTrusted) hidden = get.call(document); }, true);
 };
 
 /** One case's page server, browser context and events. */
 async function arrange(browser, shared, { name, options }) {
-  const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1000, height: 800 }, ...options.context });
+  const context = await browser.newContext({ viewport: { width: 1000, height: 800 }, ...options.context });
   if (!options.bare) await context.addInitScript(init, options);
   const slug = options.host ?? `c${shared.number++}`;
   const host = options.host ?? `${slug}.example`;
@@ -90,11 +96,12 @@ async function arrange(browser, shared, { name, options }) {
     },
     /** What was sent, in order; `kind` is an event's name. */
     entries: (kind) => mine().filter((entry) => !kind || entry.event.n === kind),
-    events: (kind) => its.entries(kind).map((entry) => entry.event),
+    /** The events themselves, each once however often it was sent. */
+    events: (kind) => [...new Map(its.entries(kind).map(({ event }, index) => [event.id ?? index, event]).reverse()).values()].reverse(),
     /** Waits for that many events of a kind and returns them. */
     wait: (kind, count = 1) =>
       until(`${count} × ${kind}; sent: ${JSON.stringify(its.entries().map((entry) => [entry.event.n, entry.event.u, entry.status]))}`, () =>
-        its.entries(kind).filter((entry) => entry.status).length >= count && its.events(kind)),
+        its.entries(kind).every((entry) => entry.status) && its.events(kind).length >= count && its.events(kind)),
     /** Waits until what was sent is answered, then fails if there is more of a kind than this. */
     exactly: async (kind, count, settle = 300) => {
       await its.wait(kind, count);
@@ -123,7 +130,8 @@ export async function main({ collector, site }) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    args: ['--host-resolver-rules=MAP *.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+    // Not by the context: that is forgotten when a page is left, and its last words would be a bot's.
+    args: [`--user-agent=${USER_AGENT}`, '--host-resolver-rules=MAP *.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
   });
   const failed = [];
   const queue = cases.filter(({ name }) => !only || name.includes(only));
@@ -141,7 +149,8 @@ export async function main({ collector, site }) {
         console.log(`ok ${next.name} (${Date.now() - started} ms)`);
       } catch (error) {
         failed.push(next.name);
-        console.log(`FAILED ${next.name}: ${error.stack}\n${(its?.complaints ?? []).join('\n')}`);
+        const sent = its?.entries().map(({ event, status, batch }) => [event.n, event.u, event.id, event.age, status, batch]);
+        console.log(`FAILED ${next.name}: ${error.stack}\n${(its?.complaints ?? []).join('\n')}\nsent: ${JSON.stringify(sent)}`);
       } finally {
         await its?.context.close();
       }
@@ -152,6 +161,9 @@ export async function main({ collector, site }) {
     equal(shared.recorder.cookies, [], 'cookies on the wire');
   } finally {
     await browser.close();
+    // Last words of the pages.
+    await sleep(300);
+    await until('answers', () => shared.recorder.sent.every((entry) => entry.status));
     server.closeAllConnections();
     server.close();
     shared.recorder.close();
@@ -160,13 +172,14 @@ export async function main({ collector, site }) {
     console.error(`${failed.length} of ${total} cases failed: ${failed.join('; ')}`);
     process.exit(1);
   }
-  // What must be counted: every event that was taken, once.
+  // What must be counted: by site and name, every event that was taken, once.
   const counted = {};
   const ids = new Set();
   for (const { event, status, dropped, text } of shared.recorder.sent) {
     if (status !== 202 || dropped || text !== 'ok' || event.n === 'engagement' || ids.has(event.id)) continue;
-    ids.add(event.id);
-    counted[event.n] = (counted[event.n] ?? 0) + 1;
+    if (event.id) ids.add(event.id);
+    const of = (counted[event.d.replace(/^www\./, '')] ??= {});
+    of[event.n] = (of[event.n] ?? 0) + 1;
   }
   console.log(`COUNTED ${JSON.stringify(counted)}`);
   console.log(`${total} cases passed`);

@@ -37,7 +37,10 @@ export async function recorder(target) {
       refusal = away.get(name);
     }
     if (incoming.headers.cookie) cookies.push(`sent: ${incoming.headers.cookie}`);
-    if (refusal?.hang) return;
+    if (refusal?.hang) {
+      note('none', {}, '');
+      return;
+    }
     if (refusal) {
       note(refusal.status, {}, '');
       outgoing.writeHead(refusal.status, {
@@ -55,7 +58,10 @@ export async function recorder(target) {
       outgoing.writeHead(answer.statusCode, answer.headers);
       outgoing.end(whole);
     });
-    forwarded.on('error', (error) => outgoing.destroy(error));
+    forwarded.on('error', (error) => {
+      note('none', {}, '');
+      outgoing.destroy(error);
+    });
     forwarded.end(body);
   });
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));

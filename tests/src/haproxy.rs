@@ -1,4 +1,4 @@
-//! Debian's HAProxy with the configuration of `infra/haproxy` before the edges of a running system; the tests never skip.
+//! Debian's `HAProxy` with the configuration of `infra/haproxy` before the edges of a running system; the tests never skip.
 
 use crate::poll::{Look, soft, until};
 use crate::weir::{client, repository};
@@ -39,7 +39,7 @@ fn installed() -> Option<PathBuf> {
     folders.map(|folder| folder.join("haproxy")).find(|file| file.is_file())
 }
 
-/// A running HAProxy, ended on drop.
+/// A running `HAProxy`, ended on drop.
 pub struct Haproxy {
     child: Child,
     url: String,
@@ -93,7 +93,7 @@ impl Drop for Haproxy {
     }
 }
 
-/// A client of its own address, below 127.0.0.0/8: what HAProxy sees of the connection.
+/// A client of its own address, below 127.0.0.0/8: what `HAProxy` sees of the connection.
 pub fn client_at(number: u8) -> Result<reqwest::Client> {
     let address = Ipv4Addr::new(127, 0, 1, number);
     Ok(reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().local_address(Some(address.into())).build()?)

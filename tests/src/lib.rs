@@ -3,6 +3,7 @@
 //! A test starts a [`weir::Weir`], sends with a [`collector::Collector`] and asks with a [`query::Stats`]. What has to become true is
 //! awaited by [`poll::until`], never by a sleep.
 
+pub mod browser;
 pub mod chromium;
 pub mod collector;
 pub mod haproxy;

@@ -160,7 +160,8 @@ async fn a_drop_names_its_reason() -> Result<()> {
         let request = collector.client().post(collector.endpoint()).header("user-agent", USER_AGENT);
         let request = request.header("x-plausible-ip", "192.0.2.1").header("x-plausible-ip-type", kind);
         let response = request.body(body.to_string()).send().await?;
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let header =
+            |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         Ok((response.status().as_u16(), header("x-plausible-dropped"), header("x-dropped-reason")))
     };
     let good = pageview(SITE, "/good");

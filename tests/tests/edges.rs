@@ -1,4 +1,4 @@
-//! Several edge processes: one address before them by HAProxy, one killed under load, and what the commands say of them.
+//! Several edge processes: one address before them by `HAProxy`, one killed under load, and what the commands say of them.
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
@@ -24,7 +24,7 @@ async fn start(edges: &str) -> Result<Weir> {
     let weir = Weir::start_with(&[("WEIR_EDGES", edges)]).await?;
     weir.add_site(SITE).await?;
     for url in collectors(&weir)? {
-        known_at(&url).await?;
+        known_at(&url, SITE).await?;
     }
     Ok(weir)
 }
@@ -38,10 +38,10 @@ fn collectors(weir: &Weir) -> Result<Vec<String>> {
 }
 
 /// Waits until an edge knows the site. The event of the question counts in no metric.
-async fn known_at(url: &str) -> Result<()> {
+async fn known_at(url: &str, site: &str) -> Result<()> {
     let client = client()?;
-    let body = json!({"n": "engagement", "d": SITE, "u": format!("http://{SITE}/"), "e": 1});
-    until(&format!("{url} to know {SITE}"), Duration::from_secs(10), async || {
+    let body = json!({"n": "engagement", "d": site, "u": format!("http://{site}/"), "e": 1});
+    until(&format!("{url} to know {site}"), Duration::from_secs(10), async || {
         let answer = client.post(format!("{url}/api/event")).header("user-agent", USER_AGENT).json(&body).send().await;
         Ok(soft(answer.map_err(Into::into).map(|answer| {
             if answer.status() == 202 && !answer.headers().contains_key("x-plausible-dropped") {
@@ -61,6 +61,8 @@ async fn one_address_before_three_edges() -> Result<()> {
     let urls = collectors(&weir)?;
     ensure!(urls.len() == 3 && urls.iter().collect::<BTreeSet<_>>().len() == 3, "{urls:?}");
     ensure!(run["collector_url"] == urls.first().cloned().unwrap_or_default(), "{run}");
+    let said = weir.log("up");
+    ensure!(urls.iter().all(|url| said.contains(url)), "the ready line names {urls:?}: {said}");
     let haproxy = Haproxy::start(&urls).await?;
 
     // Twenty clients claim to be one and the same, from one country.
@@ -76,6 +78,8 @@ async fn one_address_before_three_edges() -> Result<()> {
                 .header("x-plausible-ip", "203.0.113.77")
                 .header("forwarded", "for=203.0.113.77")
                 .header("cf-ipcountry", "NO")
+                .header("x-vercel-ip-country", "NO")
+                .header("x-country-code", "NO")
                 .body(pageview(SITE, &format!("/{page}")).to_string())
                 .send()
                 .await?;
@@ -91,6 +95,8 @@ async fn one_address_before_three_edges() -> Result<()> {
     ensure!(!countries.contains_key("NO"), "a country that a client claimed is believed: {countries:?}");
     weir.flush().await?;
     stats.await_total(VISIBLE_WITHIN, &metrics, json!({}), &[20.0, 20.0, 60.0]).await?;
+
+    servers_with_a_key(&weir, haproxy.url()).await?;
 
     // All edges took part: with two batchers each for the site's partition, two edges have at most four.
     let tail = weir.output(&["tail", "--from-seq", "1", "--until-end", "--json"]).await?;
@@ -111,6 +117,43 @@ async fn one_address_before_three_edges() -> Result<()> {
         answer.headers()
     );
     Ok(())
+}
+
+/// Whoever shows a valid key speaks for its clients; whoever only pretends to is refused.
+async fn servers_with_a_key(weir: &Weir, url: &str) -> Result<()> {
+    let site = "server.example";
+    weir.add_site(site).await?;
+    for url in collectors(weir)? {
+        known_at(&url, site).await?;
+    }
+    let made = weir.json(&["key", "create", "--site", site, "--scope", "events:write"]).await?;
+    let key = format!("Bearer {}", made["key"].as_str().context("no key")?);
+    let client = client_at(200)?;
+    let send = async |authorization: &[&str], number: u8| -> Result<u16> {
+        let mut request = client.post(format!("{url}/api/event")).header("user-agent", USER_AGENT);
+        for value in authorization {
+            request = request.header("authorization", *value);
+        }
+        let request = request.header("x-forwarded-for", format!("203.0.113.{number}"));
+        Ok(request.body(pageview(site, "/").to_string()).send().await?.status().as_u16())
+    };
+    for number in 1..=4 {
+        let status = send(&[&key], number).await?;
+        ensure!(status == 202, "a valid key: {status}");
+    }
+    for (authorization, expected) in [
+        (&["Bearer weir_0000000000000000000000000000000000000000000"][..], 401),
+        (&["bearer "], 202),
+        (&["Basic abc", "Bearer abc"], 400),
+        (&["Basic abc"], 202),
+        (&["Basic abc, Bearer abc"], 202),
+    ] {
+        let status = send(authorization, 77).await?;
+        ensure!(status == expected, "{authorization:?}: {status}");
+    }
+    // Four clients of the server, and itself, who showed no key three times.
+    let stats = Stats::admin(weir, site)?;
+    stats.await_total(VISIBLE_WITHIN, &["visitors", "pageviews"], json!({}), &[5.0, 7.0]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +193,11 @@ impl Senders {
                     let is_good = send(&client, &url, &id).await;
                     {
                         let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
-                        if is_good { sent.acknowledged.insert(id) } else { sent.unclear.insert(id) };
+                        if is_good {
+                            sent.acknowledged.insert(id)
+                        } else {
+                            sent.unclear.insert(id)
+                        };
                     }
                     if !is_good {
                         // The address is away: come back soon, without spinning.
@@ -216,7 +263,10 @@ async fn commands_know_every_edge() -> Result<()> {
     let status = weir.json(&["status"]).await?;
     let edges = status["edges"].as_array().with_context(|| status.to_string())?;
     let names: Vec<_> = edges.iter().filter_map(|edge| edge["name"].as_str()).collect();
-    ensure!(names == ["workerd", "workerd-1", "workerd-2"] && edges.iter().all(|edge| edge["unsent_events"].is_u64()), "{status}");
+    ensure!(
+        names == ["workerd", "workerd-1", "workerd-2"] && edges.iter().all(|edge| edge["unsent_events"].is_u64()),
+        "{status}"
+    );
     weir.json(&["doctor"]).await?;
     weir.flush().await?;
 
@@ -252,20 +302,37 @@ async fn fewer_edges_leave_no_event_behind() -> Result<()> {
     }
     weir.kill_everything()?;
 
+    let killed = run_file(&weir)?;
     let up = Up(weir.spawn_up(&[("WEIR_EDGES", "1")])?);
+    // The second one is not offered to anybody, but runs until what it holds is on the stream.
     until("weir up with one edge asked for", Duration::from_secs(40), async || {
+        let run = run_file(&weir).unwrap_or_default();
+        let is_new = run["supervisor_pid"].is_u64() && run["supervisor_pid"] != killed["supervisor_pid"];
         let urls = collectors(&weir).unwrap_or_default();
-        let healthy = match urls.get(1) {
-            Some(url) => weir_tests::weir::client()?.get(format!("{url}/health")).send().await.is_ok_and(|answer| answer.status() == 200),
-            None => false,
-        };
-        Ok(if healthy { Look::Done(()) } else { Look::NotYet(format!("collectors {urls:?}")) })
+        Ok(match urls.as_slice() {
+            [url] if is_new && is_healthy(url).await => Look::Done(()),
+            _ => Look::NotYet(format!("{run}")),
+        })
     })
     .await
     .with_context(|| weir.log("up"))?;
-    ensure!(weir.log("up").contains("2 edges are started instead of 1"), "{}", weir.log("up"));
+    let stats = Stats::admin(&weir, SITE)?;
+    stats.await_total(SETTLED_WITHIN, &["pageviews"], json!({}), &[10.0]).await?;
+    until("the second edge to be put away", Duration::from_secs(20), async || {
+        let run = run_file(&weir)?;
+        let is_away = run["draining_edges"].is_null() && run["pids"]["workerd-1"].is_null();
+        let is_aside = weir.home().join("workerd/do-1.emptied").is_dir() && !weir.home().join("workerd/do-1").exists();
+        Ok(if is_away && is_aside { Look::Done(()) } else { Look::NotYet(run.to_string()) })
+    })
+    .await?;
     weir.flush().await?;
-    Stats::admin(&weir, SITE)?.await_total(SETTLED_WITHIN, &["pageviews"], json!({}), &[10.0]).await?;
+    weir.json(&["doctor"]).await?;
+    stats.await_total(VISIBLE_WITHIN, &["pageviews"], json!({}), &[10.0]).await?;
     drop(up);
     Ok(())
+}
+
+async fn is_healthy(url: &str) -> bool {
+    let Ok(client) = client() else { return false };
+    client.get(format!("{url}/health")).send().await.is_ok_and(|answer| answer.status() == 200)
 }

@@ -82,11 +82,18 @@ async fn every_kind_of_shield() -> Result<()> {
     }
     // Removing is exact, and what is wrong is said.
     let removed = weir.output(&["shield", "remove", "--site", site, "page", "/admin/**"]).await?;
-    ensure!(removed.status.code() == Some(1) && String::from_utf8_lossy(&removed.stderr).contains("not in the list"), "{removed:?}");
-    for (kind, value) in [("address", "10.0.0.0/33"), ("country", "Norway"), ("page", "admin"), ("hostname", "https://x.example")] {
+    ensure!(
+        removed.status.code() == Some(1) && String::from_utf8_lossy(&removed.stderr).contains("not in the list"),
+        "{removed:?}"
+    );
+    for (kind, value) in [("address", "10.0.0.0/33"), ("country", "Norway"), ("page", "admin"), ("hostname", "https://x.example")]
+    {
         let output = weir.output(&["shield", "add", "--site", site, kind, value, "--json"]).await?;
         let error: Value = serde_json::from_slice(&output.stderr).with_context(|| format!("{output:?}"))?;
-        ensure!(output.status.code() == Some(2) && error["error"].as_str().is_some_and(|text| text.contains(value)), "{output:?}");
+        ensure!(
+            output.status.code() == Some(2) && error["error"].as_str().is_some_and(|text| text.contains(value)),
+            "{output:?}"
+        );
     }
     let unknown = weir.output(&["shield", "list", "--site", "unknown.example"]).await?;
     ensure!(unknown.status.code() == Some(1), "{unknown:?}");
@@ -141,7 +148,11 @@ async fn rate_limits_answer_429_and_never_202() -> Result<()> {
                 202 if dropped(answer.headers()).is_none() => taken += 1,
                 429 => {
                     let after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
-                    ensure!(after.is_some_and(|seconds| (1..=60).contains(&seconds)), "Retry-After of 429: {:?}", answer.headers());
+                    ensure!(
+                        after.is_some_and(|seconds| (1..=60).contains(&seconds)),
+                        "Retry-After of 429: {:?}",
+                        answer.headers()
+                    );
                     ensure!(answer.headers().contains_key("access-control-allow-origin"), "CORS of 429");
                     refused += 1;
                 }
@@ -199,9 +210,12 @@ async fn settings_survive_nats_being_away_and_a_restart_of_the_edge() -> Result<
         // A restarted worker that cannot ask anybody goes on with what it knew.
         let collector = Collector::of(&weir)?;
         until("the restarted edge to answer", Duration::from_secs(20), async || {
-            Ok(soft(probe.send(&collector, site).await.map(|(status, _)| {
-                if status == 202 { Look::Done(()) } else { Look::NotYet(status.to_string()) }
-            })))
+            Ok(soft(
+                probe
+                    .send(&collector, site)
+                    .await
+                    .map(|(status, _)| if status == 202 { Look::Done(()) } else { Look::NotYet(status.to_string()) }),
+            ))
         })
         .await?;
         ensure!(secret.send(&collector, site).await? == (202, Some("site_page_blocklist".to_owned())), "the shield is forgotten");
@@ -213,9 +227,12 @@ async fn settings_survive_nats_being_away_and_a_restart_of_the_edge() -> Result<
     judged?;
     let stats = Stats::admin(&weir, site)?;
     let pages = until("the open page to be counted", Duration::from_secs(30), async || {
-        Ok(soft(stats.by("event:page", &["pageviews"], json!({})).await.map(|pages| {
-            if pages.contains_key("/open") { Look::Done(pages) } else { Look::NotYet(format!("{pages:?}")) }
-        })))
+        Ok(soft(
+            stats
+                .by("event:page", &["pageviews"], json!({}))
+                .await
+                .map(|pages| if pages.contains_key("/open") { Look::Done(pages) } else { Look::NotYet(format!("{pages:?}")) }),
+        ))
     })
     .await?;
     ensure!(!pages.contains_key("/secret"), "{pages:?}");
@@ -228,16 +245,19 @@ async fn changes_at_the_same_time_are_all_kept() -> Result<()> {
     let site = "busy.example";
     weir.add_site(site).await?;
     let pages: Vec<String> = (0..12).map(|number| format!("/page/{number}")).collect();
-    futures::future::try_join_all(pages.iter().map(async |page| {
-        weir.json(&["shield", "add", "--site", site, "page", page]).await.map(|_| ())
-    }))
+    futures::future::try_join_all(
+        pages.iter().map(async |page| weir.json(&["shield", "add", "--site", site, "page", page]).await.map(|_| ())),
+    )
     .await?;
     weir.json(&["site", "set", site, "--web-vitals", "on"]).await?;
     let shown = weir.json(&["site", "show", site]).await?;
     let mut kept: Vec<String> = serde_json::from_value(shown["settings"]["shields"]["pages"].clone())?;
     kept.sort_by_key(|page| page.trim_start_matches("/page/").parse::<u32>().unwrap_or_default());
     ensure!(kept == pages, "{kept:?}");
-    ensure!(shown["settings"]["script"]["web_vitals"] == true && shown["settings"]["script"]["outbound_links"] == true, "{shown}");
+    ensure!(
+        shown["settings"]["script"]["web_vitals"] == true && shown["settings"]["script"]["outbound_links"] == true,
+        "{shown}"
+    );
     let id = shown["script_id"].as_str().context("no script id")?;
     ensure!(id.len() == 22 && shown["snippet"].as_str().is_some_and(|text| text.contains(&format!("/js/pa-{id}.js"))), "{shown}");
     Ok(())

@@ -48,9 +48,13 @@ mod tests {
         check("{", 400, Some(r#"{"errors":{"request":["Unable to parse request body as json"]}}"#));
         check("[]", 400, Some(r#"{"errors":{"request":["must have at least one event"]}}"#));
         check(&format!("[{good},{bad}]"), 202, Some(r#"{"errors":[{"index":1,"errors":{"url":["is required"]}}]}"#));
-        check(&format!("[{bad},7]"), 400, Some(
-            r#"{"errors":[{"index":0,"errors":{"url":["is required"]}},{"index":1,"errors":{"request":["must be an object"]}}]}"#,
-        ));
+        check(
+            &format!("[{bad},7]"),
+            400,
+            Some(
+                r#"{"errors":[{"index":0,"errors":{"url":["is required"]}},{"index":1,"errors":{"request":["must be an object"]}}]}"#,
+            ),
+        );
         check(&" ".repeat(1_000_001), 413, Some(r#"{"errors":{"request":["must be at most 1000000 bytes"]}}"#));
     }
 

@@ -1,6 +1,7 @@
 //! Reads a JSON object field by field: what is left out has its default, what is wrong or unknown is named.
 
 use serde_json::{Map, Value};
+use weir_event::codec::BATCH_BYTES_MAX;
 
 use crate::error::Error;
 
@@ -71,6 +72,8 @@ impl Fields {
     pub(crate) fn list<T>(&mut self, field: &'static str, read: impl Fn(Value) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         match self.value(field) {
             None => Ok(Vec::new()),
+            // Each element takes two bytes of a message at least. Read, it takes some hundred times that.
+            Some(Value::Array(values)) if values.len() > BATCH_BYTES_MAX / 2 => Err(Error::Field { field, form: "a shorter list" }),
             Some(Value::Array(values)) => values.into_iter().map(read).collect(),
             Some(_) => Err(Error::Field { field, form: "a list" }),
         }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use weir_event::codec;
-use weir_event::model::{BotMark, Control, ControlKind, Event, Origin, Refused};
+use weir_event::model::{BotMark, Control, ControlKind, Event, Origin, Refused, Revenue};
 
 use crate::error::Error;
 
@@ -28,20 +28,18 @@ pub(crate) fn decode(schema: u32, bytes: &[u8]) -> Result<String, Error> {
         "formed_ms": safe("formed_ms", batch.formed_ms)?,
         "oldest_unsent_ms": safe("oldest_unsent_ms", batch.oldest_unsent_ms)?,
         "batcher": batch.batcher,
-        "events": list(batch.events, event)?,
-        "controls": list(batch.controls, control)?,
-        "refused": list(batch.refused, refused)?,
+        "events": list(&batch.events, event)?,
+        "controls": list(&batch.controls, control)?,
+        "refused": list(&batch.refused, refused)?,
     });
     Ok(record.to_string())
 }
 
-fn event(event: Event) -> Result<Value, Error> {
-    let props: Vec<Value> = event.props.into_iter().map(|property| json!([property.key, property.value])).collect();
-    let money = |revenue: weir_event::model::Revenue| {
-        json!({ "currency": revenue.currency, "amount_micros": revenue.amount_micros.to_string() })
-    };
+fn event(event: &Event) -> Result<Value, Error> {
+    let props: Vec<Value> = event.props.iter().map(|property| json!([property.key, property.value])).collect();
+    let money = |revenue: &Revenue| json!({ "currency": revenue.currency, "amount_micros": revenue.amount_micros.to_string() });
     Ok(json!({
-        "id": format!("{:032x}", (u128::from(event.id_high) << 64) | u128::from(event.id_low)),
+        "id": format!("{:032x}", event.id()),
         "retry": event.retry,
         "event_ms": safe("event_ms", event.event_ms)?,
         "received_ms": safe("received_ms", event.received_ms)?,
@@ -63,7 +61,7 @@ fn event(event: Event) -> Result<Value, Error> {
         "region": event.region,
         "city": event.city,
         "props": props,
-        "revenue": event.revenue.map(money),
+        "revenue": event.revenue.as_ref().map(money),
         "engagement_ms": event.engagement_ms,
         "scroll_depth": event.scroll_depth,
         "non_interactive": event.non_interactive,
@@ -73,22 +71,22 @@ fn event(event: Event) -> Result<Value, Error> {
     }))
 }
 
-fn control(control: Control) -> Result<Value, Error> {
-    let kind = control.kind.map(|kind| match kind {
+fn control(control: &Control) -> Result<Value, Error> {
+    let kind = control.kind.as_ref().map(|kind| match kind {
         ControlKind::DeleteSite(delete) => json!({ "delete_site": { "site_id": delete.site_id } }),
         ControlKind::MoveSite(to) => json!({ "move_site": { "site_id": to.site_id, "to_partition": to.to_partition } }),
     });
     let requested_ms = safe("requested_ms", control.requested_ms)?;
-    Ok(json!({ "id": hex::encode(control.id), "requested_ms": requested_ms, "kind": kind }))
+    Ok(json!({ "id": hex::encode(&control.id), "requested_ms": requested_ms, "kind": kind }))
 }
 
-fn refused(refused: Refused) -> Result<Value, Error> {
+fn refused(refused: &Refused) -> Result<Value, Error> {
     let (hour_ms, count) = (safe("hour_ms", refused.hour_ms)?, safe("count", refused.count)?);
     Ok(json!({ "site_id": refused.site_id, "hour_ms": hour_ms, "reason": refused.reason, "count": count }))
 }
 
-fn list<T>(items: Vec<T>, one: impl Fn(T) -> Result<Value, Error>) -> Result<Value, Error> {
-    Ok(Value::Array(items.into_iter().map(one).collect::<Result<_, _>>()?))
+fn list<T>(items: &[T], one: impl Fn(&T) -> Result<Value, Error>) -> Result<Value, Error> {
+    Ok(Value::Array(items.iter().map(one).collect::<Result<_, _>>()?))
 }
 
 /// The name of an enumeration's value, or its number where it has no name yet.

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::read::encode;
-use weir_event::model::{EventBatch, MoveSite, Property, Revenue, SCHEMA_VERSION};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use weir_event::model::{EventBatch, MoveSite, Property, SCHEMA_VERSION};
 
 fn batch() -> EventBatch {
     let event = Event {

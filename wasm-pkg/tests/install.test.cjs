@@ -14,7 +14,7 @@ test.before(() => {
   writeFileSync(path.join(folder, 'package.json'), '{"name":"user","private":true,"type":"module"}');
   const packed = JSON.parse(run('npm', 'pack', path.join(repository, 'target/wasm-pkg'), '--json', '--silent'));
   const files = packed[0].files.map((file) => file.path);
-  for (const file of ['LICENSE', 'NOTICE', 'README.md', 'package.json', 'weir.js', 'weir.mjs', 'weir.d.ts', 'weir.d.mts', 'weir_bg.wasm']) {
+  for (const file of ['LICENSE', 'NOTICE', 'README.md', 'package.json', 'weir.js', 'weir.mjs', 'weir.d.ts', 'weir.d.mts', 'weir_bg.wasm', 'THIRD-PARTY.txt']) {
     assert.ok(files.includes(file), `${file} is not in the package: ${files}`);
   }
   run('npm', 'install', '--offline', '--no-audit', '--no-fund', '--silent', `./${packed[0].filename}`);

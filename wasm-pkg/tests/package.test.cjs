@@ -158,6 +158,15 @@ test('nothing that is passed brings the module down', () => {
   assert.equal(weir.validate(pageview), undefined);
 });
 
+test('the largest texts are refused, not run out of memory on', () => {
+  const check = (json, field) => assert.deepEqual(failure(() => weir.encodeBatch(json)), ['invalid_field', field ? { field } : {}]);
+  check(`{"events":[${'{},'.repeat(8e6)}{}]}`, 'events');
+  check(`{"events":[{"props":[${'[],'.repeat(8e6)}[]]}]}`, 'props');
+  check(`[${'1,'.repeat(12e6)}1]`);
+  const most = weir.encodeBatch(`{"events":[${'{},'.repeat(29_999)}{}]}`);
+  assert.deepEqual(weir.encodeBatch(weir.decode(most)), most);
+});
+
 test('damaged batches are refused or read, never more', () => {
   const whole = weir.encode([event, { ...event, p: { plan: 'pro' }, $: { currency: 'EUR', amount: '1.5' } }], context, new Uint8Array(32));
   let state = 1;

@@ -56,7 +56,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_rollup::manifest::{Level, LogicFrom, Part, StreamIdentity};
+    use weir_rollup::manifest::{Level, LogicFrom, Part, PartLedger, StreamIdentity};
 
     fn manifest() -> Manifest {
         Manifest {
@@ -108,8 +108,16 @@ mod tests {
 
     #[test]
     fn the_format_is_pinned() {
+        // The first programs wrote no ledger: theirs stay readable.
         assert_eq!(serde_json::to_string(&manifest()).unwrap(), PINNED, "a change needs a new MANIFEST_VERSION");
         assert_eq!(parse("m", PINNED.as_bytes()).unwrap(), manifest());
+        let mut with_ledger = Manifest { accepted: Some(20), ..manifest() };
+        with_ledger.parts[0].format = 2;
+        with_ledger.parts[0].ledger = Some(PartLedger { accepted: 20, min_hour_ms: 0, max_hour_ms: 7_200_000 });
+        let ledger = r#""format":2,"ledger":{"accepted":20,"min_hour_ms":0,"max_hour_ms":7200000}}]"#;
+        let pinned = PINNED.replace(r#""format":1}]"#, ledger).replace("1000}", r#"1000,"accepted":20}"#);
+        assert_eq!(serde_json::to_string(&with_ledger).unwrap(), pinned);
+        assert_eq!(parse("m", pinned.as_bytes()).unwrap(), with_ledger);
     }
 
     #[tokio::test]

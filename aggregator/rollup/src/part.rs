@@ -175,24 +175,16 @@ pub fn merge_ledger_sql(ledger_relation: &str) -> String {
     )
 }
 
-/// `SELECT` of the halves of those ids (`high`, `low`) of which the relation has a copy; `None` when nothing is wanted.
-pub fn known_ids_sql(events_relation: &str, wanted: &[OldRetry]) -> Option<String> {
+/// `SELECT` of `site_id`, `event_ms`, `event_id_high` and `event_id_low` of all rows that may be copies of old retries; `None` when none is
+/// wanted. Whether one is, [`OldRetry::is_copy`] tells.
+pub fn copies_sql(events_relation: &str, wanted: &[OldRetry]) -> Option<String> {
     let from_ms = wanted.iter().map(OldRetry::from_ms).min()?;
     let to_ms = wanted.iter().map(OldRetry::to_ms).max()?;
-    let value = |retry: &OldRetry| {
-        let (high, low) = ((retry.id >> 64) as u64, retry.id as u64);
-        format!(
-            "({}::UINTEGER, {}::BIGINT, {}::BIGINT, {high}::UBIGINT, {low}::UBIGINT)",
-            retry.site_id,
-            retry.from_ms(),
-            retry.to_ms()
-        )
-    };
+    let low: Vec<String> = wanted.iter().map(|retry| (retry.id as u64).to_string()).collect();
     Some(format!(
-        "SELECT DISTINCT high, low FROM (VALUES {}) AS wanted (wanted_site_id, from_ms, to_ms, high, low)
-JOIN (SELECT site_id, event_ms, event_id_high, event_id_low FROM {events_relation} WHERE event_ms >= {from_ms} AND event_ms <= {to_ms}) AS stored
-ON event_id_low = low AND event_id_high = high AND site_id = wanted_site_id AND event_ms >= from_ms AND event_ms <= to_ms",
-        wanted.iter().map(value).collect::<Vec<_>>().join(", ")
+        "SELECT site_id, event_ms, event_id_high, event_id_low FROM {events_relation} \
+         WHERE event_ms >= {from_ms} AND event_ms <= {to_ms} AND event_id_low IN ({})",
+        low.join(", ")
     ))
 }
 

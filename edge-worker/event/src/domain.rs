@@ -6,8 +6,9 @@ pub const DOMAIN_BYTES_MAX: usize = 253;
 /// The one spelling of a domain: trimmed, lower case, without leading `www.`, international names in their ASCII form. `None` when blank
 /// or too long. It need not exist in DNS: `data-domain` may be any name that the site was added under.
 pub fn normalise_domain(domain: &str) -> Option<String> {
-    let cleaned: String = domain.trim().chars().filter(|c| *c != '\0').flat_map(char::to_lowercase).collect();
-    let cleaned = cleaned.strip_prefix("www.").unwrap_or(&cleaned);
+    let cleaned: String = domain.chars().filter(|c| *c != '\0').flat_map(char::to_lowercase).collect();
+    let cleaned = cleaned.trim();
+    let cleaned = cleaned.strip_prefix("www.").unwrap_or(cleaned).trim_start();
     let ascii = if cleaned.is_ascii() {
         cleaned.to_owned()
     } else {
@@ -33,6 +34,8 @@ mod tests {
         check("www.", None);
         check(" \t", None);
         check("a\0b.example", Some("ab.example"));
+        check("\0 www.shop.example \0", Some("shop.example"));
+        check("www.  www.x", Some("www.x"));
         check(&"a".repeat(254), None);
         check("ü /x", Some("ü /x"));
     }

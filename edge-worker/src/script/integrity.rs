@@ -17,7 +17,8 @@ impl Integrity {
     /// Computes it.
     pub(super) fn of(content: &str) -> Self {
         let digest = Sha384::digest(content);
-        let hash = digest.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let digits = digest.iter().take(HASH_BYTES).flat_map(|byte| [byte >> 4, byte & 15]);
+        let hash = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect();
         Self { value: format!("sha384-{}", base64(&digest)), hash }
     }
 
@@ -39,9 +40,9 @@ impl Integrity {
 
 /// Base64 of bytes in threes, as those of a digest of 48 are.
 fn base64(bytes: &[u8]) -> String {
-    let digits = bytes.as_chunks::<3>().0.iter().flat_map(|[first, second, third]| {
-        let bits = u32::from(*first) << 16 | u32::from(*second) << 8 | u32::from(*third);
-        [18, 12, 6, 0].map(|shift| (bits >> shift & 63) as usize)
+    let digits = bytes.as_chunks::<3>().0.iter().flat_map(|[high, middle, low]| {
+        let bits = u32::from(*high) << 16 | u32::from(*middle) << 8 | u32::from(*low);
+        [18, 12, 6, 0].map(|shift| ((bits >> shift) & 63) as usize)
     });
     digits.filter_map(|digit| BASE64.get(digit)).map(|digit| char::from(*digit)).collect()
 }

@@ -25,6 +25,9 @@ const TARGET = 'es2020';
 /** Variables that the pieces share (src/build.ts). */
 const SHARED = ['T', 'E', 'X', 'P', 'H', 'L', 'A', 'S', 'W'];
 
+/** Stands before what is made of the package web-vitals. */
+const WEB_VITALS_NOTICE = '/* With web-vitals, Copyright Google LLC, Apache License 2.0: https://github.com/GoogleChrome/web-vitals */\n';
+
 /** What stands for the settings in scripts with extensions. */
 const variables = {
   RUNTIME: 'false',
@@ -34,6 +37,8 @@ const variables = {
   'settings.captureOnLocalhost': 'L',
   'settings.autoCapturePageviews': 'A',
 };
+/** More would make `var` of parameters. */
+const INLINE = 1;
 const runtime = { RUNTIME: 'true' };
 
 const bundle = (entry, define, ...options) =>
@@ -62,18 +67,19 @@ const squeeze = async (code) => {
     ecma: 2020,
     module: true,
     toplevel: true,
-    compress: { passes: 4, unsafe: true, unsafe_arrows: true, keep_fargs: false },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true, keep_fargs: false, inline: INLINE },
     mangle: { reserved: SHARED },
   });
   const squeezed = small.replace(/__shared\(\(\)=>\{.*?\}\)[,;]?/, '').replace(/;$/, '');
-  if (squeezed.includes('__shared')) throw new Error(`the guard is still there: ${squeezed}`);
+  if (/\b(__shared|var )/.test(squeezed)) throw new Error(`not as wanted: …${/.{0,80}\b(__shared|var ).{0,80}/.exec(squeezed)?.[0]}…`);
   return squeezed;
 };
 
 /** One of the pieces. */
 const piece = async (entry, define = {}, ...options) => squeeze(bundle(entry, { ...variables, ...define }, ...options));
-/** A block of its own, so that names of pieces do not meet. */
-const block = (code) => `{${code}}`;
+/** A block of its own, so that names of pieces do not meet; before the core, and after it. */
+const before = (code) => `{${code}}`;
+const after = (code) => `;{${code}}`;
 
 export const integrity = (code) => `sha384-${createHash('sha384').update(code).digest('base64')}`;
 export const zipped = (code) => gzipSync(code, { level: 9 }).length;
@@ -81,12 +87,11 @@ export const zipped = (code) => gzipSync(code, { level: 9 }).length;
 /** All pieces, minified, by name. */
 export const build = async () => {
   const pieces = {};
-  pieces.vitals = `{${await squeeze(bundle('vitals', runtime))}}`;
+  pieces.vitals = `${WEB_VITALS_NOTICE}{${await squeeze(bundle('vitals', runtime))}}`;
   const vitals = { VITALS: '"vitals.js"', VITALS_INTEGRITY: JSON.stringify(integrity(pieces.vitals)) };
   pieces.core = await piece('core');
-  // Within the block of the core, whose declarations the `let` of the frame goes before.
-  pieces.exclusions = block(await piece('exclusions'));
-  pieces['pageview-props'] = block(await piece('pageview-props'));
+  pieces.exclusions = before(await piece('exclusions'));
+  pieces['pageview-props'] = before(await piece('pageview-props'));
   for (let number = 1; number < 1 << AUTOMATIC.length; number++) {
     const [outbound, downloads, tagged, forms] = AUTOMATIC.map((_, bit) => `${Boolean(number & (1 << bit))}`);
     const define = {
@@ -95,10 +100,10 @@ export const build = async () => {
       'settings.taggedEvents': tagged,
       'settings.formSubmissions': forms,
     };
-    pieces[`automatic-${number}`] = block(await piece('automatic', define));
+    pieces[`automatic-${number}`] = after(await piece('automatic', define));
   }
-  pieces['404'] = block(await piece('not-found'));
-  pieces['web-vitals'] = block(await piece('web-vitals', vitals));
+  pieces['404'] = after(await piece('not-found'));
+  pieces['web-vitals'] = after(await piece('web-vitals', vitals));
   pieces.site = await squeeze(bundle('site', { ...runtime, ...vitals }, '--inject:./src/settings.ts'));
   return pieces;
 };
@@ -142,14 +147,30 @@ const place = (name, text) => {
 
 const npm = () => {
   place('npm/index.js', bundle('npm', runtime, '--inject:./src/settings.ts', '--minify-whitespace', '--minify-identifiers'));
-  place('npm/vitals.js', bundle('npm-vitals', runtime, '--minify-whitespace', '--minify-identifiers'));
+  place('npm/vitals.js', WEB_VITALS_NOTICE + bundle('npm-vitals', runtime, '--minify-whitespace', '--minify-identifiers'));
   // The declarations of the two entries and of what they name.
   const types = join(dist, 'types');
   const tsc = join(repository, 'node_modules/.bin/tsc');
-  execFileSync(tsc, ['--noEmit', 'false', '--rootDir', 'src', '--declaration', '--emitDeclarationOnly', '--noCheck', '--outDir', types], {
-    cwd: tracker,
-    stdio: 'inherit',
-  });
+  execFileSync(
+    tsc,
+    [
+      '--project',
+      'tsconfig.npm.json',
+      '--noEmit',
+      'false',
+      '--rootDir',
+      'src',
+      '--declaration',
+      '--emitDeclarationOnly',
+      '--noCheck',
+      '--outDir',
+      types,
+    ],
+    {
+      cwd: tracker,
+      stdio: 'inherit',
+    },
+  );
   const declaration = (name) =>
     readFileSync(join(types, name), 'utf8')
       .replace(/'\.\.\/(\w+)'/g, "'./$1.js'")

@@ -17,9 +17,11 @@ export const clicks = (track: Track, files?: string[]): void => {
       if (tag.tagName != 'FORM') tagged(track, tag, link?.href);
     } else if (link && !(settings.taggedEvents && tagOf(link))) {
       const url = `${link.href}`;
-      const file = url.split(/[?#]/)[0];
       if (settings.outboundLinks && link.host && link.host != location.host) track('Outbound Link: Click', { props: { url } });
-      else if (settings.fileDownloads && files?.includes(file.split('.').pop() as string)) track('File Download', { props: { url: file } });
+      else if (settings.fileDownloads) {
+        const file = url.split(/[?#]/)[0];
+        if (files?.includes(file.split('.').pop() as string)) track('File Download', { props: { url: file } });
+      }
     }
   };
   addEventListener('click', clicked);

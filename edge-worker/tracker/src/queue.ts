@@ -8,7 +8,7 @@ const LIFE_MS = 864e5;
 /** How much may wait, characters. */
 const LENGTH_MAX = 6e4;
 /** What an event counts beside its own length, so that no more than a hundred wait: the collector takes as many in one request. */
-const LENGTH_LEAST = 500;
+const LENGTH_LEAST = 600;
 /** Longest body that may outlive the page, characters of up to three bytes: browsers allow 64 KiB. */
 const KEEPALIVE_MAX = 2e4;
 /** First pause after a failure, milliseconds; each further is twice as long. */
@@ -25,9 +25,9 @@ let failures = 0;
 /** Set while the server is given a rest. */
 let timer: number | undefined;
 
-/** Sends what waits; `fresh` was not sent before. */
+/** Sends what waits, unless the server is given a rest; `fresh` was not sent before. */
 const attempt = (fresh?: string, done?: (outcome?: Outcome) => void): void => {
-  const keys: string[] = [];
+  const batch: Record<string, string> = {};
   const parts: string[] = [];
   let length = 0;
   // The newest first: what is past a limit goes away.
@@ -37,15 +37,14 @@ const attempt = (fresh?: string, done?: (outcome?: Outcome) => void): void => {
     const value = store[key];
     if (tag == 'weir') {
       if (length > LENGTH_MAX || age > LIFE_MS) delete store[key];
-      else if (endpoint == settings.endpoint && !flying[key] && !(keys.length >> (BATCH_LOG2 - failures))) {
-        flying[key] = value;
-        keys.push(key);
+      else if (endpoint == settings.endpoint && !(timer || flying[key] || parts.length >> (BATCH_LOG2 - failures))) {
+        batch[key] = flying[key] = value;
         parts.unshift(value + (key == fresh ? '}' : `,"age":${age},"retry":true}`));
       }
       length += LENGTH_LEAST + value.length;
     }
   }
-  if (keys[0]) {
+  if (parts[0] && !ignored()) {
     const body = parts[1] ? `[${parts}]` : parts[0];
     fetch(settings.endpoint, { method: 'POST', keepalive: body.length < KEEPALIVE_MAX, body })
       .then(
@@ -54,9 +53,9 @@ const attempt = (fresh?: string, done?: (outcome?: Outcome) => void): void => {
       )
       .then(([status, rest, error]) => {
         const taken = (status as number) < 500 && status != 429;
-        for (const key of keys) {
+        for (const key in batch) {
           if (taken) delete store[key];
-          else keep(key, flying[key]);
+          else keep(key, batch[key]);
           delete flying[key];
         }
         failures = (!taken && (failures % PAUSES) + 1) as number;
@@ -64,13 +63,13 @@ const attempt = (fresh?: string, done?: (outcome?: Outcome) => void): void => {
         else flush();
         done?.(error ? { error } : { status: status as number });
       });
-  }
+  } else done?.();
 };
 
 /** Sends what waits, now. */
 export const flush = (): void => {
   timer = clearTimeout(timer) as unknown as undefined;
-  if (!ignored()) attempt();
+  attempt();
 };
 
 /** Sends an event, or lets it wait while the server is given a rest. */
@@ -78,8 +77,7 @@ export const send = (payload: Payload, done?: (outcome?: Outcome) => void): void
   payload.id = crypto.getRandomValues(new Uint8Array(32)).reduce((id, byte) => id + (byte % 16).toString(16), '');
   const key = `weir ${Date.now()} ${settings.endpoint} ${payload.id}`;
   keep(key, JSON.stringify(payload).slice(0, -1));
-  if (timer) done?.();
-  else attempt(key, done);
-  // Events stay until the answer, because the tab may be closed before it; but not the many last words of pages while all goes well.
-  if (!failures && navigator.onLine && payload.n == 'engagement') delete store[key];
+  attempt(key, done);
+  // Events stay until the answer, because the tab may be closed before it; but not the last words of every page while all goes well.
+  if (!failures && navigator.onLine && document.hidden) delete store[key];
 };

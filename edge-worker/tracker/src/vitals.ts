@@ -6,7 +6,7 @@ import type { Props, Track } from './api';
 export const WEB_VITALS = 'Web Vitals';
 
 /** Counts them with `track`. The page is the one that was loaded, wherever the visitor went inside it. */
-export const vitals = (track: Track): void => {
+export const webVitals = (track: Track): void => {
   const url = location.href;
   let props: Props = {};
   let told = false;

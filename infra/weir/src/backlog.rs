@@ -38,13 +38,13 @@ pub(crate) async fn of(client: &reqwest::Client, url: &str, token: &str) -> Resu
 
 /// Asks every edge.
 pub(crate) async fn of_all(session: &Session, client: &reqwest::Client) -> Vec<EdgeStatus> {
-    let asked = (0..).zip(session.run.collectors()).map(async |(index, url)| {
+    let asked = session.run.edges().into_iter().map(async |(name, url)| {
         let (found, error) = match of(client, &url, &session.secrets.edge_token).await {
             Ok(backlog) => (Some(backlog), None),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
         EdgeStatus {
-            name: crate::edges::name(index),
+            name,
             url,
             unsent_events: found.as_ref().map(|backlog| backlog.unsent_events),
             oldest_unsent_ms: found.and_then(|backlog| backlog.oldest_unsent_ms),

@@ -57,6 +57,15 @@ pub(crate) fn load(home: &Home) -> Result<Countries> {
     Countries::parse(bytes).with_context(|| format!("{} is damaged: remove it", path.display()))
 }
 
+/// What the home's table is, for `weir doctor`.
+pub(crate) fn describe(home: &Home) -> Result<String> {
+    let path = home.path(TABLE);
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}: run `weir countries refresh`", path.display()))?;
+    let size = bytes.len();
+    Countries::parse(bytes).with_context(|| format!("{}: run `weir countries refresh`", path.display()))?;
+    Ok(format!("{} ({} kB)", path.display(), size / 1_000))
+}
+
 /// `weir countries refresh`: makes the table anew; a running edge takes it within a minute.
 pub(crate) fn refresh(home: &Home, ipv4: Option<&Path>, ipv6: Option<&Path>, output: Output) -> Result<()> {
     let (files, notice) = match (ipv4, ipv6) {

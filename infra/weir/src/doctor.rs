@@ -6,7 +6,7 @@ use crate::output::Output;
 use crate::process::is_alive;
 use crate::session::{Session, http_client};
 use crate::status::{self, PartitionStatus};
-use crate::{edges, ports, provision};
+use crate::{countries, ports, provision};
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt as _;
@@ -130,7 +130,8 @@ fn default_ports(findings: &mut Findings) {
 
 async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
     processes(home, run, findings);
-    for url in run.collectors() {
+    findings.result("countries", countries::describe(home));
+    for (_, url) in run.edges() {
         findings.result("edge", health(&format!("{url}/health")).await);
     }
     findings.result("query API", health(&format!("{}/api/health", run.query_url)).await);
@@ -156,8 +157,8 @@ fn processes(home: &Home, run: &RunFile, findings: &mut Findings) {
     } else {
         findings.bad("supervisor", "it is gone, and its children with it: run `weir up` again");
     }
-    let edges = run.collectors().len() as u32;
-    for name in ["nats", "aggregator", "query-api"].map(str::to_owned).into_iter().chain((0..edges).map(edges::name)) {
+    let edges = run.edges().into_iter().map(|(name, _)| name);
+    for name in ["nats", "aggregator", "query-api"].map(str::to_owned).into_iter().chain(edges) {
         match run.pids.get(&name) {
             Some(id) if is_alive(*id) => findings.good(&name, format!("process {id}")),
             _ => findings.bad(&name, format!("it does not run: look into {}", home.log(&name).display())),

@@ -25,18 +25,22 @@ pub(crate) fn config_file(index: u32) -> String {
     format!("{FOLDER}/{}.capnp", numbered("config", index))
 }
 
-/// How many to start when `asked` were asked for: never fewer than have a folder, since only the edge that owns a folder sends what is left
-/// in it.
-pub(crate) fn count(home: &Home, asked: u32) -> Result<u32> {
+/// Folder of the edge with this name.
+pub(crate) fn objects_folder_of(name: &str) -> String {
+    format!("{FOLDER}/{}", name.replacen("workerd", "do", 1))
+}
+
+/// Edges beyond the `asked` ones that have a folder, ascending: they are started too, since only the edge that owns a folder sends what is
+/// left in it.
+pub(crate) fn leftovers(home: &Home, asked: u32) -> Result<Vec<u32>> {
     let folder = home.path(FOLDER);
-    let mut count = asked;
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
-        if let Some(index) = entry.file_name().to_str().and_then(index_of) {
-            count = count.max(index + 1);
-        }
+        found.extend(entry.file_name().to_str().and_then(index_of).filter(|index| *index >= asked));
     }
-    Ok(count)
+    found.sort_unstable();
+    Ok(found)
 }
 
 fn numbered(name: &str, index: u32) -> String {
@@ -57,6 +61,10 @@ mod tests {
     fn the_first_is_named_as_the_only_one_was() {
         assert_eq!((name(0).as_str(), name(2).as_str()), ("workerd", "workerd-2"));
         assert_eq!((objects_folder(0).as_str(), objects_folder(1).as_str()), ("workerd/do", "workerd/do-1"));
+        assert_eq!(
+            (objects_folder_of("workerd").as_str(), objects_folder_of("workerd-1").as_str()),
+            ("workerd/do", "workerd/do-1")
+        );
         assert_eq!((config_file(0).as_str(), config_file(1).as_str()), ("workerd/config.capnp", "workerd/config-1.capnp"));
     }
 
@@ -65,17 +73,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path()).unwrap();
         home.create().unwrap();
-        let check = |made: &[&str], asked: u32, expected: u32| {
+        let check = |made: &[&str], asked: u32, expected: &[u32]| {
             for name in made {
                 std::fs::create_dir(home.path("workerd").join(name)).unwrap();
             }
-            assert_eq!(count(&home, asked).unwrap(), expected, "{made:?} {asked}");
+            assert_eq!(leftovers(&home, asked).unwrap(), expected, "{made:?} {asked}");
         };
-        check(&[], 1, 1);
-        check(&[], 4, 4);
-        check(&["do-x", "do-01", "do-1000", "else-9"], 1, 1);
-        check(&["do-1"], 1, 2);
-        check(&["do-5"], 2, 6);
-        check(&[], 8, 8);
+        check(&[], 1, &[]);
+        check(&["do-x", "do-01", "do-1000", "else-9", "do-2.emptied"], 1, &[]);
+        check(&["do-5"], 1, &[5]);
+        check(&["do-1"], 1, &[1, 5]);
+        check(&[], 2, &[5]);
+        check(&[], 6, &[]);
     }
 }

@@ -34,8 +34,8 @@ struct Outcome {
 pub(crate) async fn run(session: &Session, timeout: Duration, output: Output) -> Result<()> {
     let asked_ms = now_ms();
     let deadline = Instant::now() + timeout;
-    let (client, edges) = (http_client()?, session.run.collectors());
-    futures::future::try_join_all(edges.iter().map(|url| wait_for_edge(session, &client, url, asked_ms, deadline))).await?;
+    let (client, edges) = (http_client()?, session.run.edges());
+    futures::future::try_join_all(edges.iter().map(|(_, url)| wait_for_edge(session, &client, url, asked_ms, deadline))).await?;
     let partitions: Vec<u32> = (0..session.run.partitions).collect();
     let sealed = futures::future::try_join_all(partitions.iter().map(|partition| seal(session, *partition, deadline))).await?;
     let lines: Vec<String> = sealed

@@ -27,6 +27,9 @@ pub(crate) struct RunFile {
     /// Addresses of all collectors, the first one included: one for each edge process.
     #[serde(default)]
     pub(crate) collector_urls: Vec<String>,
+    /// Edges of former days that only send what they still hold, by name: nobody should send to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) draining_edges: BTreeMap<String, String>,
     /// Address of the query API and the dashboard.
     pub(crate) query_url: String,
     /// Address of NATS, `nats://127.0.0.1:<port>`.
@@ -53,6 +56,12 @@ impl RunFile {
     /// Addresses of all collectors; the file of an older program names only the first.
     pub(crate) fn collectors(&self) -> Vec<String> {
         if self.collector_urls.is_empty() { vec![self.collector_url.clone()] } else { self.collector_urls.clone() }
+    }
+
+    /// Names and addresses of all edges, those that are being emptied included.
+    pub(crate) fn edges(&self) -> Vec<(String, String)> {
+        let serving = (0..).zip(self.collectors()).map(|(index, url)| (crate::edges::name(index), url));
+        serving.chain(self.draining_edges.clone()).collect()
     }
 }
 
@@ -187,6 +196,7 @@ mod tests {
         RunFile {
             collector_url: "http://127.0.0.1:1".into(),
             collector_urls: vec!["http://127.0.0.1:1".into(), "http://127.0.0.1:4".into()],
+            draining_edges: BTreeMap::new(),
             query_url: "http://127.0.0.1:2".into(),
             nats_url: "nats://127.0.0.1:3".into(),
             admin_key: "weir_x".into(),

@@ -5,6 +5,7 @@ mod cli;
 mod countries;
 mod demo;
 mod doctor;
+mod draining;
 mod edges;
 mod flush;
 mod haproxy;

@@ -10,7 +10,7 @@ use crate::secrets::Secrets;
 use crate::session::{Session, http_client, nats_config};
 use crate::supervisor::{Program, Registry, Supervisor, reaper};
 use crate::workerd_config::{self, Edge};
-use crate::{countries, edges, keys, nats_config as nats_file, provision, service};
+use crate::{countries, draining, edges, keys, nats_config as nats_file, provision, service};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -78,9 +78,11 @@ pub(crate) async fn with_system(
     let result = match started {
         Ok(Some(session)) => {
             let running = Running { session, registry: prepared.registry, supervisor: prepared.supervisor, _lock: prepared.lock };
-            let edges = running.session.run.collector_urls.len() as u32;
-            let logs = cut_logs(running.session.home.clone(), edges, ended.clone());
-            let (result, ()) = tokio::join!(end_with(work(&running), ended), logs);
+            let session = &running.session;
+            let edges = session.run.edges().into_iter().map(|(name, _)| name).collect();
+            let logs = cut_logs(session.home.clone(), edges, ended.clone());
+            let retired = draining::retire(session, &running.supervisor, &running.registry, ended.clone());
+            let (result, (), ()) = tokio::join!(end_with(work(&running), ended), logs, retired);
             output.text("ending …")?;
             let stopped = running.supervisor.stop().await;
             return result.and(stopped).and(running.session.home.remove_run_file());
@@ -114,6 +116,8 @@ struct Prepared {
 struct Ports {
     /// One for each edge.
     collectors: Vec<u16>,
+    /// One for each edge that is to be emptied, by its index.
+    draining: Vec<(u32, u16)>,
     query: u16,
     nats: u16,
 }
@@ -135,19 +139,20 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
     if let Err(error) = countries::ensure(&home) {
         output.note(&format!("countries of visitors will not be known: {error:#}"));
     }
-    let edges = edges::count(&home, options.edges)?;
-    if edges > options.edges {
+    let draining = edges::leftovers(&home, options.edges)?;
+    if !draining.is_empty() {
         output.note(&format!(
-            "{edges} edges are started instead of {}: events that were not yet sent may lie in {}. To have fewer: let nobody send to the higher ones, `weir flush`, end `weir up`, remove the folder",
-            options.edges,
-            home.path(&edges::objects_folder(edges - 1)).display(),
+            "{} more edges than asked for were there: they run, out of sight, until they have sent what they hold",
+            draining.len()
         ));
     }
-    let ports = choose_ports(options, edges, if_taken, output)?;
-    let collector_urls: Vec<String> = ports.collectors.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+    let ports = choose_ports(options, draining, if_taken, output)?;
+    let url = |port: &u16| format!("http://127.0.0.1:{port}");
+    let collector_urls: Vec<String> = ports.collectors.iter().map(url).collect();
     let run = RunFile {
         collector_url: collector_urls.first().cloned().context("a port is missing")?,
         collector_urls,
+        draining_edges: ports.draining.iter().map(|(index, port)| (edges::name(*index), url(port))).collect(),
         query_url: format!("http://127.0.0.1:{}", ports.query),
         nats_url: format!("nats://127.0.0.1:{}", ports.nats),
         admin_key: secrets.admin_key.clone(),
@@ -171,7 +176,7 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
 }
 
 /// All are held until all are chosen, so that they differ.
-fn choose_ports(options: &UpOptions, edges: u32, if_taken: IfTaken, output: Output) -> Result<Ports> {
+fn choose_ports(options: &UpOptions, draining: Vec<u32>, if_taken: IfTaken, output: Output) -> Result<Ports> {
     let wanted =
         [(options.nats_port, ports::NATS), (options.query_port, ports::QUERY), (options.collector_port, ports::COLLECTOR)];
     let mut held = Vec::new();
@@ -182,7 +187,7 @@ fn choose_ports(options: &UpOptions, edges: u32, if_taken: IfTaken, output: Outp
         }
         held.push(chosen);
     }
-    for _ in 1..edges {
+    for _ in 1..options.edges {
         let before = held.last().map_or(0, |held| held.port);
         let chosen = if options.collector_port == 0 {
             ports::choose(0, ports::COLLECTOR, if_taken)?
@@ -194,9 +199,13 @@ fn choose_ports(options: &UpOptions, edges: u32, if_taken: IfTaken, output: Outp
         }
         held.push(chosen);
     }
+    // Nobody knows these, so that nobody sends to them.
+    let hidden = draining.iter().map(|_| ports::choose(0, ports::COLLECTOR, if_taken)).collect::<Result<Vec<_>>>()?;
     let mut released = held.into_iter().map(ports::Held::release);
     let mut next = || released.next().context("a port is missing");
-    Ok(Ports { nats: next()?, query: next()?, collectors: released.collect() })
+    let (nats, query) = (next()?, next()?);
+    let draining = draining.into_iter().zip(hidden.into_iter().map(ports::Held::release)).collect();
+    Ok(Ports { nats, query, collectors: released.collect(), draining })
 }
 
 /// The reaper of a killed supervisor may still be ending its children.
@@ -294,11 +303,12 @@ impl Prepared {
 
     fn start_edges(&mut self, options: &UpOptions) -> Result<()> {
         workerd_config::install_worker(&self.home, &self.installation)?;
-        for (index, port) in (0..).zip(&self.ports.collectors) {
+        let serving = (0..).zip(self.ports.collectors.iter().copied());
+        for (index, port) in serving.chain(self.ports.draining.iter().copied()) {
             self.home.create_folder(&edges::objects_folder(index))?;
             let edge = Edge {
                 index,
-                port: *port,
+                port,
                 nats_port: self.ports.nats,
                 region: &options.region,
                 partitions: options.partitions,
@@ -347,11 +357,10 @@ impl Prepared {
 }
 
 /// Keeps the logs from growing for ever.
-async fn cut_logs(home: Home, edges: u32, ended: CancellationToken) {
+async fn cut_logs(home: Home, edges: Vec<String>, ended: CancellationToken) {
     while ended.run_until_cancelled(tokio::time::sleep(Duration::from_mins(1))).await.is_some() {
-        let children = ["nats", "aggregator", "query-api"].map(str::to_owned).into_iter();
-        for child in children.chain((0..edges).map(edges::name)) {
-            if let Err(error) = crate::supervisor::cut_log(&home.log(&child)) {
+        for child in ["nats", "aggregator", "query-api"].into_iter().chain(edges.iter().map(String::as_str)) {
+            if let Err(error) = crate::supervisor::cut_log(&home.log(child)) {
                 tracing::warn!(child, error = format!("{error:#}"), "a log could not be cut");
             }
         }

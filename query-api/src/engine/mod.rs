@@ -162,13 +162,16 @@ impl Engine {
     pub fn known_ids(&self, tables: impl Iterator<Item = String>, wanted: &[OldRetry]) -> Result<KnownIds, EngineError> {
         let selects = tables.map(|table| format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {table}"));
         let union = selects.collect::<Vec<_>>().join(" UNION ALL ");
-        let sql = part::known_ids_sql(&format!("({union})"), wanted).filter(|_| !union.is_empty());
+        let sql = part::copies_sql(&format!("({union})"), wanted).filter(|_| !union.is_empty());
         let Some(sql) = sql else { return Ok(KnownIds::new()) };
         self.read(|connection| {
-            let mut statement = connection.prepare(&sql)?;
-            let ids = statement
-                .query_map([], |row| Ok((u128::from(row.get::<_, u64>(0)?) << 64) | u128::from(row.get::<_, u64>(1)?)))?;
-            ids.collect()
+            let (mut statement, mut known) = (connection.prepare(&sql)?, KnownIds::new());
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (site_id, event_ms, id) = (row.get(0)?, row.get(1)?, OldRetry::id_of(row.get(2)?, row.get(3)?));
+                known.extend(wanted.iter().any(|retry| retry.is_copy(site_id, event_ms, id)).then_some(id));
+            }
+            Ok(known)
         })
     }
 

@@ -142,7 +142,9 @@ impl Question {
         }
         let mut total = Tally::default();
         hours.retain(|_, tally| tally.received() > 0);
-        hours.values().for_each(|tally| total.add(tally));
+        for tally in hours.values() {
+            total.add(tally);
+        }
         let watermark_ms = self.views.iter().map(|(_, view)| view.watermark_ms).min().unwrap_or(0);
         Ok(LedgerAnswer {
             site_id: self.site_name,

@@ -3,6 +3,7 @@
 mod follow;
 mod ledger;
 mod live;
+mod session;
 
 pub use follow::{Follower, HeadSlot};
 pub use ledger::TailLedger;

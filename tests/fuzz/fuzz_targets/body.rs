@@ -66,7 +66,10 @@ fn taken(mut draft: Draft) -> Event {
     });
     assert_ne!(event.id(), 0);
     let props = event.props.iter().flat_map(|property| [&property.key, &property.value]);
-    for text in [&event.name, &event.hostname, &event.pathname, &event.referrer, &event.utm_source, &event.utm_term].into_iter().chain(props) {
+    for text in [&event.name, &event.hostname, &event.pathname, &event.referrer, &event.utm_source, &event.utm_term]
+        .into_iter()
+        .chain(props)
+    {
         assert!(!text.contains('\0'), "{text:?}");
         assert_eq!(blank_address(text, &address), None, "{text:?} holds {address}");
     }

@@ -17,9 +17,8 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let chunks = data.as_chunks::<10>().0;
-    let letters = |chunk: &[u8; 10]| -> Country {
-        if chunk[9] % 4 == 0 { [0, 0] } else { [b'A' + chunk[8] % 26, b'A' + chunk[9] % 26] }
-    };
+    let letters =
+        |chunk: &[u8; 10]| -> Country { if chunk[9] % 4 == 0 { [0, 0] } else { [b'A' + chunk[8] % 26, b'A' + chunk[9] % 26] } };
     let v4: BTreeMap<u32, Country> = chunks.iter().map(|c| (u32::from_be_bytes([c[0], c[1], c[2], c[3]]), letters(c))).collect();
     let half = |c: &[u8; 10]| u64::from_be_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]);
     let v6: BTreeMap<u64, Country> = chunks.iter().map(|c| (half(c), letters(c))).collect();

@@ -41,6 +41,9 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(stranger.place, client::Place::default());
     let everyone: Vec<Network> = ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
     for client in [client::identify(&peer, &everyone, false, header), client::identify(&peer, &[], true, header)] {
-        assert!(!client.place.region.is_empty() || header("cf-region-code").is_none_or(|code| code.trim().is_empty() || client.place.country.is_empty()));
+        assert!(
+            !client.place.region.is_empty()
+                || header("cf-region-code").is_none_or(|code| code.trim().is_empty() || client.place.country.is_empty())
+        );
     }
 });

@@ -39,6 +39,11 @@ impl OldRetry {
         (self.site_id, self.id) == (site_id, id) && (self.from_ms()..=self.to_ms()).contains(&event_ms)
     }
 
+    /// The id as a stored row has it, in halves.
+    pub fn id_of(high: u64, low: u64) -> u128 {
+        (u128::from(high) << 64) | u128::from(low)
+    }
+
     /// Earliest time of a copy.
     pub fn from_ms(&self) -> i64 {
         self.event_ms.saturating_sub(APART_MS)

@@ -108,7 +108,8 @@ impl Visits {
     pub(super) fn entries(&self, stream_ms: u64) -> Vec<(u32, u64, &Visit)> {
         let all = self.0.iter().flat_map(|((site, visitor), list)| list.iter().map(|visit| (*site, *visitor, visit)));
         let mut entries: Vec<_> = all.filter(|(_, _, visit)| live(visit, stream_ms)).collect();
-        entries.sort_unstable_by_key(|(_, _, visit)| visit.opened);
+        // Only a damaged state has two visits opened at one position; it too has one encoding.
+        entries.sort_by_key(|(site, visitor, visit)| (visit.opened, *site, *visitor));
         entries
     }
 

@@ -1,2 +1,2 @@
 /** The npm package's web vitals: `webVitals(track)` after `init`. */
-export { vitals as webVitals, WEB_VITALS } from '../vitals';
+export { WEB_VITALS, webVitals } from '../vitals';

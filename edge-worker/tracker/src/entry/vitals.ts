@@ -1,5 +1,5 @@
 /** The lazily loaded web vitals. */
 import type { EventOptions } from '../api';
-import { vitals } from '../vitals';
+import { webVitals } from '../vitals';
 
-vitals((name: string, options?: EventOptions) => window.plausible?.(name, options));
+webVitals((name: string, options?: EventOptions) => window.plausible?.(name, options));

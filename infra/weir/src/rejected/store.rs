@@ -1,7 +1,7 @@
 //! The stream of refused payloads: read from start to end, one by one, and emptied.
 
 use crate::session::Session;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
@@ -11,7 +11,7 @@ use weir_event::rejected::{RecoverError, Rejected};
 use weir_event::subject::{rejected_stream, rejected_subject};
 
 /// How long the next message may take.
-const NEXT_WITHIN: Duration = Duration::from_secs(10);
+const NEXT_WITHIN: Duration = Duration::from_secs(5);
 
 /// One message.
 #[derive(Clone, Debug)]
@@ -56,8 +56,15 @@ impl Store {
         let consumer = self.stream.create_consumer(config).await.context("cannot read the refused payloads")?;
         let mut messages = consumer.messages().await.context("cannot read the refused payloads")?;
         loop {
-            let next = tokio::time::timeout(NEXT_WITHIN, messages.next()).await;
-            let Some(message) = next.context("the refused payloads could not be read in time")? else { return Ok(()) };
+            let Ok(next) = tokio::time::timeout(NEXT_WITHIN, messages.next()).await else {
+                // Somebody else may have recovered the rest meanwhile.
+                let left = self.stream.get_info().await.context("cannot ask for the refused payloads")?.state;
+                if left.messages == 0 || left.first_sequence > last_seq {
+                    return Ok(());
+                }
+                bail!("the refused payloads could not be read in time: try again");
+            };
+            let Some(message) = next else { return Ok(()) };
             let message = message.context("cannot read the refused payloads")?;
             let info = message.info().map_err(|error| anyhow::anyhow!("a refused payload has no number: {error}"))?;
             let (seq, pending) = (info.stream_sequence, info.pending);

@@ -69,6 +69,14 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Ends one child for good.
+    pub(crate) async fn end(&self, name: &str) {
+        for child in self.children.iter().filter(|child| child.name == name) {
+            child.ask_to_end(Instant::now() + FRONT_KILL_AFTER);
+            child.ended().await;
+        }
+    }
+
     /// Ends the children, the ones that take requests first, nats-server last. Takes at most [`KILL_AFTER`] and a little.
     pub(crate) async fn stop(self) -> Result<()> {
         let asked = Instant::now();
@@ -81,9 +89,7 @@ impl Supervisor {
                 child.ask_to_end(asked + kill_after);
             }
             for child in group {
-                while !child.task.is_finished() {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
+                child.ended().await;
             }
         }
         for child in self.children {
@@ -110,6 +116,12 @@ impl Supervised {
     fn ask_to_end(&self, kill_at: Instant) {
         self.kill_at.send_replace(Some(kill_at));
         self.stop.cancel();
+    }
+
+    async fn ended(&self) {
+        while !self.task.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 

@@ -1,12 +1,18 @@
 //! The command line.
 
-use crate::edges::EDGES_MAX;
+mod rejected_options;
+mod site_options;
+mod up_options;
+
+pub(crate) use rejected_options::{RecoverOptions, RejectedCommand, RejectedFilter};
+pub(crate) use site_options::{CollectorOption, SetOptions, ShieldCommand, ShieldOptions, SiteCommand};
+pub(crate) use up_options::UpOptions;
+
 use crate::home::Home;
 use crate::import::Format;
 use crate::keys::Scope;
 use crate::output::Output;
 use crate::session::Session;
-use crate::shields::Kind;
 use crate::{
     countries, demo, doctor, flush, haproxy, import, keys, rejected, service, shields, site_settings, sites, status, tail, up,
 };
@@ -14,7 +20,6 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
-use weir_event::network::Network;
 
 /// Weir: web analytics from the edge to a dashboard.
 ///
@@ -81,197 +86,6 @@ pub(crate) enum Command {
         /// Lock file that says that it still has to do.
         lock: PathBuf,
     },
-}
-
-/// What `up` and `demo` can be told.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct UpOptions {
-    /// Port of the collector; 0 takes a free one. Further edge processes take the next free ports.
-    #[arg(long, env = "WEIR_COLLECTOR_PORT", default_value_t = 8080)]
-    pub(crate) collector_port: u16,
-    /// Edge processes (workerd). One uses at most one core; put a load balancer before several (`weir haproxy-config`). The number can be
-    /// lowered only when the higher edges have sent everything: see `workerd/do-*` in the home.
-    #[arg(long, env = "WEIR_EDGES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(EDGES_MAX)))]
-    pub(crate) edges: u32,
-    /// Port of the query API and the dashboard; 0 takes a free one.
-    #[arg(long, env = "WEIR_QUERY_PORT", default_value_t = 8000)]
-    pub(crate) query_port: u16,
-    /// Port of nats-server; 0 takes a free one.
-    #[arg(long, env = "WEIR_NATS_PORT", default_value_t = 4222)]
-    pub(crate) nats_port: u16,
-    /// Name of the region; a home keeps its region for ever.
-    #[arg(long, env = "WEIR_REGION", default_value = "local", value_parser = region_name)]
-    pub(crate) region: String,
-    /// Number of partitions; it can grow, but not shrink.
-    #[arg(long, env = "WEIR_PARTITIONS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(crate) partitions: u32,
-    /// Batchers for each partition.
-    #[arg(long, env = "WEIR_SLOTS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(crate) slots: u32,
-    /// Most bytes of events that a batcher holds while NATS is away; over it, requests are answered 503.
-    #[arg(long, env = "WEIR_BACKLOG_BYTES_MAX", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_048_576..=2_147_483_648))]
-    pub(crate) backlog_bytes_max: u64,
-    /// Networks whose forwarding headers the collector believes, as CIDRs separated by commas.
-    #[arg(long, env = "WEIR_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", value_parser = network_list)]
-    pub(crate) trusted_proxies: String,
-    /// Let the operator's token cause a panic in the edge worker, for tests.
-    #[arg(long, env = "WEIR_TEST_PANIC", hide = true, action = clap::ArgAction::Set, default_value_t = false, value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) test_panic: bool,
-    /// Move the edge worker's clock by this many milliseconds, for tests.
-    #[arg(long, env = "WEIR_TEST_CLOCK_OFFSET_MS", hide = true, default_value_t = 0, allow_negative_numbers = true)]
-    pub(crate) test_clock_offset_ms: i64,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SiteCommand {
-    /// Add a site. The edge takes its events within 5 s.
-    Add {
-        /// Its domain, as in the attribute data-domain of the script.
-        domain: String,
-        /// Time zone of its reports, by its IANA name.
-        #[arg(long, default_value = "UTC")]
-        timezone: String,
-        #[command(flatten)]
-        collector: CollectorOption,
-    },
-    /// List the sites.
-    List {
-        #[command(flatten)]
-        collector: CollectorOption,
-    },
-    /// Show a site: its limits, the settings of its script, its shields, and what to paste into its pages.
-    Show {
-        /// Its domain.
-        domain: String,
-        #[command(flatten)]
-        collector: CollectorOption,
-    },
-    /// Change limits and script of a site; what is not named stays. In force at the edge within 5 s.
-    Set {
-        /// Its domain.
-        domain: String,
-        #[command(flatten)]
-        options: SetOptions,
-    },
-}
-
-/// Where browsers reach the collector.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct CollectorOption {
-    /// Address under which web sites reach the collector, for the snippet; default: the first edge of this machine.
-    #[arg(long, env = "WEIR_COLLECTOR_URL")]
-    pub(crate) collector_url: Option<String>,
-}
-
-/// What `site set` can be told.
-#[derive(Clone, Debug, Default, Args)]
-#[group(id = "settings", required = true, multiple = true, args = [
-    "site_events_per_s", "address_events_per_s", "outbound_links", "file_downloads", "form_submissions", "hash_routing", "web_vitals", "respect_gpc",
-])]
-pub(crate) struct SetOptions {
-    /// Most events a second that one edge takes for the site, from all senders; over it they are answered 429. 0 = no limit.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub(crate) site_events_per_s: Option<u32>,
-    /// Most events a second that one edge takes for the site from one address. 0 = no limit.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub(crate) address_events_per_s: Option<u32>,
-    /// Whether the site's own script counts clicks on links to other hosts: on or off.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) outbound_links: Option<bool>,
-    /// Whether it counts downloads of files.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) file_downloads: Option<bool>,
-    /// Whether it counts sent forms.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) form_submissions: Option<bool>,
-    /// Whether the part after # names the page.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) hash_routing: Option<bool>,
-    /// Whether it measures how fast pages load.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) web_vitals: Option<bool>,
-    /// Whether it sends nothing for browsers with Global Privacy Control.
-    #[arg(long, value_name = "ON", value_parser = clap::builder::BoolishValueParser::new())]
-    pub(crate) respect_gpc: Option<bool>,
-    #[command(flatten)]
-    pub(crate) collector: CollectorOption,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ShieldCommand {
-    /// Add entries to a list of a site; each list takes 500. In force at the edge within 5 s; what was counted before stays.
-    Add(ShieldOptions),
-    /// Remove entries.
-    Remove(ShieldOptions),
-    /// Show a site's lists.
-    List {
-        /// Domain of the site.
-        #[arg(long)]
-        site: String,
-    },
-}
-
-/// What `shield add` and `shield remove` need to know.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ShieldOptions {
-    /// Domain of the site.
-    #[arg(long)]
-    pub(crate) site: String,
-    /// Which list.
-    #[arg(value_enum)]
-    pub(crate) kind: Kind,
-    /// The entries, like 192.0.2.0/24, DE, /admin/** or *.shop.example.
-    #[arg(required = true, num_args = 1..)]
-    pub(crate) values: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RejectedCommand {
-    /// List refused payloads, oldest first: number, time of arrival, reason, sites, beginning of the payload. They are kept for 30 days, at most
-    /// 64 MB of them, and hold no addresses.
-    List {
-        #[command(flatten)]
-        filter: RejectedFilter,
-        /// At most so many, the newest.
-        #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        limit: u32,
-    },
-    /// Show one refused payload with everything that is known of it.
-    Show {
-        /// Its number.
-        seq: u64,
-    },
-    /// Judge refused payloads again and send what is good now to its sites. Each counts once, however often this is run or interrupted; what was
-    /// sent is removed from the list, what still fails stays, with the reason. Exit status 1 when none of those chosen could be sent.
-    Recover(RecoverOptions),
-}
-
-/// Which refused payloads.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct RejectedFilter {
-    /// Only those meant for this site.
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) site: Option<String>,
-    /// Only those refused for this reason, like `not_found` or `url`.
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-/// What `rejected recover` can be told.
-#[derive(Clone, Debug, Args)]
-#[group(id = "chosen", required = true, multiple = true, args = ["seqs", "all", "site", "reason"])]
-pub(crate) struct RecoverOptions {
-    /// Numbers of payloads, from `weir rejected list`.
-    #[arg(value_name = "SEQ", conflicts_with_all = ["all", "site", "reason"])]
-    pub(crate) seqs: Vec<u64>,
-    /// All of them.
-    #[arg(long, conflicts_with_all = ["site", "reason"])]
-    pub(crate) all: bool,
-    #[command(flatten)]
-    pub(crate) filter: RejectedFilter,
-    /// Send them to this site, whatever site they name.
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) as_site: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -392,20 +206,6 @@ async fn rejected(command: RejectedCommand, output: Output) -> Result<()> {
     }
 }
 
-fn region_name(text: &str) -> Result<String, String> {
-    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if fits && (1..=40).contains(&text.len()) {
-        Ok(text.to_owned())
-    } else {
-        Err("1 to 40 lower-case letters, digits or hyphens".to_owned())
-    }
-}
-
-fn network_list(text: &str) -> Result<String, String> {
-    let networks = Network::parse_list(text).map_err(|error| error.to_string())?;
-    Ok(networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,16 +273,6 @@ mod tests {
         ] {
             let words = std::iter::once("weir").chain(line.split(' '));
             assert!(Arguments::try_parse_from(words).is_err_and(|error| error.exit_code() == 2), "{line}");
-        }
-    }
-
-    #[test]
-    fn networks() {
-        for fits in ["127.0.0.0/8,::1/128", "", "10.0.0.1"] {
-            assert!(network_list(fits).is_ok(), "{fits}");
-        }
-        for wrong in ["10.0.0.0/33", "local", "10.0.0.0/8,x"] {
-            assert!(network_list(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,5 +1,4 @@
 //! A real nats-server with the aggregator's permissions, synthetic batches, and what the committed parts hold.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{Context, kv, stream};
@@ -294,7 +293,7 @@ pub(crate) fn batch(producer: u8, number: u64) -> EventBatch {
         .collect();
     let batcher = format!("local/0/{producer}");
     let refused = |site_id: u32, reason: &str| Refused { site_id, hour_ms: now_ms, reason: reason.to_owned(), count: number };
-    let refused = if number % 3 == 0 { vec![refused(0, "not_found"), refused(2, "url")] } else { Vec::new() };
+    let refused = if number.is_multiple_of(3) { vec![refused(0, "not_found"), refused(2, "url")] } else { Vec::new() };
     EventBatch { producer: vec![producer; 16], number, formed_ms: now_ms, batcher, events, refused, ..EventBatch::default() }
 }
 

@@ -1,9 +1,7 @@
 //! A partition with a real nats-server and real files: nothing is lost, nothing counts twice, and what must stop stops.
 
-mod support;
-
+use crate::support::{Aggregator, PATIENCE, Region, batch, expected};
 use std::time::Instant;
-use support::{Aggregator, PATIENCE, Region, batch, expected};
 use weir_aggregator::Config;
 use weir_event::subject;
 

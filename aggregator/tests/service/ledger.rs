@@ -1,14 +1,14 @@
 //! The ledger in committed parts: it counts every event once, it is checked at every commit, and older homes get one.
 
-mod support;
-
+use crate::support::{Aggregator, PATIENCE, Region, batch, expected};
 use std::time::Instant;
-use support::{Aggregator, PATIENCE, Region, batch, expected};
 use weir_aggregator::Config;
 use weir_event::model::{Event, EventBatch, Refused};
 use weir_rollup::ledger::hour_of;
 use weir_rollup::manifest::LogicFrom;
 use weir_rollup::rules::Rules;
+
+const HOUR: u64 = 3_600_000;
 
 fn now_ms() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64
@@ -27,7 +27,7 @@ fn brief(ledger: &[String]) -> Vec<String> {
 async fn every_event_is_counted_once_and_refusals_need_no_events() {
     let region = Region::start().await;
     let aggregator = Aggregator::start(region.config());
-    let received_ms = hour_of(now_ms() as i64) as u64;
+    let received_ms = now_ms();
     let event = |id_low: u64, name: &str, user_agent: &str| Event {
         id_low,
         event_ms: received_ms,
@@ -73,7 +73,8 @@ async fn every_event_is_counted_once_and_refusals_need_no_events() {
     assert_eq!(manifest.accepted, Some(3));
     assert_eq!(manifest.parts.iter().map(|part| part.rows).collect::<Vec<_>>(), [3, 0]);
     let ledger = manifest.parts[1].ledger.clone().unwrap();
-    assert_eq!((ledger.accepted, ledger.min_hour_ms, ledger.max_hour_ms), (0, received_ms as i64, received_ms as i64));
+    let hour_ms = hour_of(received_ms as i64);
+    assert_eq!((ledger.accepted, ledger.min_hour_ms, ledger.max_hour_ms), (0, hour_ms, hour_ms));
     aggregator.stop().await;
 }
 
@@ -185,7 +186,6 @@ async fn an_old_retry_does_not_count_again() {
             ..EventBatch::default()
         }
     };
-    const HOUR: u64 = 3_600_000;
     let aggregator = Aggregator::start(region.config());
     region.publish(&batch(1, &[(1, false, 3 * HOUR), (2, false, 20 * HOUR), (3, false, 3 * HOUR)])).await;
     region.seal(1).await;

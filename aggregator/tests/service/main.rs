@@ -1,0 +1,6 @@
+//! The aggregator in this process, with a real nats-server and real files.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its surroundings fail")]
+
+mod ledger;
+mod partition;
+mod support;

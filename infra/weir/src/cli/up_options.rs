@@ -1,0 +1,73 @@
+//! What `weir up` and `weir demo` can be told.
+
+use crate::edges::EDGES_MAX;
+use clap::Args;
+use weir_event::network::Network;
+
+/// The options.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UpOptions {
+    /// Port of the collector; 0 takes a free one. Further edge processes take the next free ports.
+    #[arg(long, env = "WEIR_COLLECTOR_PORT", default_value_t = 8080)]
+    pub(crate) collector_port: u16,
+    /// Edge processes (workerd). One uses at most one core; put a load balancer before several (`weir haproxy-config`). When the
+    /// number was higher before, the others are started too, out of sight, until they have sent what they hold.
+    #[arg(long, env = "WEIR_EDGES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(EDGES_MAX)))]
+    pub(crate) edges: u32,
+    /// Port of the query API and the dashboard; 0 takes a free one.
+    #[arg(long, env = "WEIR_QUERY_PORT", default_value_t = 8000)]
+    pub(crate) query_port: u16,
+    /// Port of nats-server; 0 takes a free one.
+    #[arg(long, env = "WEIR_NATS_PORT", default_value_t = 4222)]
+    pub(crate) nats_port: u16,
+    /// Name of the region; a home keeps its region for ever.
+    #[arg(long, env = "WEIR_REGION", default_value = "local", value_parser = region_name)]
+    pub(crate) region: String,
+    /// Number of partitions; it can grow, but not shrink.
+    #[arg(long, env = "WEIR_PARTITIONS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) partitions: u32,
+    /// Batchers for each partition.
+    #[arg(long, env = "WEIR_SLOTS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) slots: u32,
+    /// Most bytes of events that a batcher holds while NATS is away; over it, requests are answered 503.
+    #[arg(long, env = "WEIR_BACKLOG_BYTES_MAX", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_048_576..=2_147_483_648))]
+    pub(crate) backlog_bytes_max: u64,
+    /// Networks whose forwarding headers the collector believes, as CIDRs separated by commas.
+    #[arg(long, env = "WEIR_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", value_parser = network_list)]
+    pub(crate) trusted_proxies: String,
+    /// Let the operator's token cause a panic in the edge worker, for tests.
+    #[arg(long, env = "WEIR_TEST_PANIC", hide = true, action = clap::ArgAction::Set, default_value_t = false, value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) test_panic: bool,
+    /// Move the edge worker's clock by this many milliseconds, for tests.
+    #[arg(long, env = "WEIR_TEST_CLOCK_OFFSET_MS", hide = true, default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) test_clock_offset_ms: i64,
+}
+
+fn region_name(text: &str) -> Result<String, String> {
+    let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if fits && (1..=40).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 40 lower-case letters, digits or hyphens".to_owned())
+    }
+}
+
+fn network_list(text: &str) -> Result<String, String> {
+    let networks = Network::parse_list(text).map_err(|error| error.to_string())?;
+    Ok(networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks() {
+        for fits in ["127.0.0.0/8,::1/128", "", "10.0.0.1"] {
+            assert!(network_list(fits).is_ok(), "{fits}");
+        }
+        for wrong in ["10.0.0.0/33", "local", "10.0.0.0/8,x"] {
+            assert!(network_list(wrong).is_err(), "{wrong}");
+        }
+    }
+}
