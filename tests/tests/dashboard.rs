@@ -1,35 +1,16 @@
 //! A real Chromium loads a page with the tracker and then the dashboard; what the visitor did is on both the API and the page.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::time::Duration;
-use weir_tests::chromium;
+use weir_tests::browser;
 use weir_tests::query::Stats;
-use weir_tests::weir::{Weir, repository};
+use weir_tests::weir::Weir;
 
 const SITE: &str = "browser.example";
 /// Chromium is slow to start on a busy machine; the figures themselves are there sooner.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
-
-/// Runs a script of `tests/browser/` with what it needs in its environment.
-async fn browse(script: &str, environment: &[(&str, &str)]) -> Result<()> {
-    let screenshots = repository().join("target/screenshots");
-    std::fs::create_dir_all(&screenshots)?;
-    let mut node = Command::new("node");
-    node.arg(repository().join("tests/browser").join(script))
-        .env("CHROMIUM", chromium::find()?)
-        .env("SCREENSHOTS", &screenshots)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null());
-    let output =
-        tokio::task::spawn_blocking(move || node.output()).await?.context("node drives the browser: install Node 20 or later")?;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    eprintln!("{said}");
-    ensure!(output.status.success(), "{script}: {}\n{said}", output.status);
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_a_page_view_to_a_number_on_a_page() -> Result<()> {
@@ -38,7 +19,7 @@ async fn from_a_page_view_to_a_number_on_a_page() -> Result<()> {
     let key = weir.create_key(SITE).await?;
     let run = weir.run()?;
 
-    browse("visit.mjs", &[("COLLECTOR", &run.collector_url), ("SITE", SITE)]).await?;
+    browser::run("visit.mjs", &[("COLLECTOR", &run.collector_url), ("SITE", SITE)]).await?;
     let stats = Stats::new(&weir, SITE, &key)?;
     // Headless Chromium names itself so: its visit is a bot's and left out, as it should be. The script's visitor has an ordinary name.
     stats.await_total(VISIBLE_WITHIN, &["visitors", "visits", "pageviews", "events"], json!({}), &[1.0, 1.0, 3.0, 4.0]).await?;
@@ -55,5 +36,6 @@ async fn from_a_page_view_to_a_number_on_a_page() -> Result<()> {
     let tail = weir.output(&["tail", "--from-seq", "1", "--until-end", "--json"]).await?;
     ensure!(String::from_utf8_lossy(&tail.stdout).contains(r#"["plan","pro"]"#), "no property in the stream");
 
-    browse("dashboard.mjs", &[("QUERY", &run.query_url), ("KEY", &key), ("SITE", SITE)]).await
+    browser::run("dashboard.mjs", &[("QUERY", &run.query_url), ("KEY", &key), ("SITE", SITE)]).await?;
+    Ok(())
 }

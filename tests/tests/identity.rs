@@ -49,7 +49,7 @@ async fn a_visit_survives_midnight_an_outage_and_a_restart() -> Result<()> {
     let before = event(&weir, "/before").await?;
 
     process::signal(weir.pid("nats")?, Signal::SIGSTOP);
-    until_true("midnight", Duration::from_secs(60), async || now_ms().is_ok_and(|now| now > midnight_ms + 1_000)).await?;
+    until_true("midnight", Duration::from_mins(1), async || now_ms().is_ok_and(|now| now > midnight_ms + 1_000)).await?;
     send(&weir, "/after").await?;
     let killed = weir.kill("workerd")?;
     weir.restarted("workerd", killed, Duration::from_secs(10)).await?;

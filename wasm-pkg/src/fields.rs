@@ -73,7 +73,9 @@ impl Fields {
         match self.value(field) {
             None => Ok(Vec::new()),
             // Each element takes two bytes of a message at least. Read, it takes some hundred times that.
-            Some(Value::Array(values)) if values.len() > BATCH_BYTES_MAX / 2 => Err(Error::Field { field, form: "a shorter list" }),
+            Some(Value::Array(values)) if values.len() > BATCH_BYTES_MAX / 2 => {
+                Err(Error::Field { field, form: "a shorter list" })
+            }
             Some(Value::Array(values)) => values.into_iter().map(read).collect(),
             Some(_) => Err(Error::Field { field, form: "a list" }),
         }

@@ -19,7 +19,7 @@ pub struct Shields {
     pub addresses: Vec<Network>,
     /// Nor those from these countries, ISO 3166-1 alpha-2 in upper case.
     pub countries: Vec<String>,
-    /// Nor views of these pages: patterns for [`matches`] over the path.
+    /// Nor views of these pages: patterns for [`matches()`] over the path.
     pub pages: Vec<String>,
     /// Where there is any, only pages of these hosts are counted: patterns over the host, in which `*` also stands for dots.
     pub hostnames: Vec<String>,

@@ -63,8 +63,11 @@ async fn follow(
     loop {
         let delivered = stream.next().await?;
         let seq = delivered.seq;
-        let batch = codec::decode(delivered.schema, &delivered.payload)
+        let mut batch = codec::decode(delivered.schema, &delivered.payload)
             .with_context(|| format!("message {seq} of partition {region}.{partition}"))?;
+        if !options.refused {
+            batch.refused.clear();
+        }
         let lines = lines(region, partition, &delivered, &batch);
         if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
             return Ok(());
@@ -75,7 +78,7 @@ async fn follow(
     }
 }
 
-/// A batch's events and control records, one JSON object a line.
+/// A batch's events, control records and counts of refused events, one JSON object a line.
 fn lines(region: &str, partition: u32, delivered: &Delivered, batch: &EventBatch) -> String {
     let head = |index: usize| {
         json!({
@@ -93,7 +96,13 @@ fn lines(region: &str, partition: u32, delivered: &Delivered, batch: &EventBatch
         let value = json!({ "id": hex::encode(&control.id), "requested_ms": control.requested_ms, "kind": format!("{:?}", control.kind) });
         with(batch.events.len() + index, "control", value)
     });
-    events.chain(controls).collect::<Vec<_>>().join("\n")
+    let behind = batch.events.len() + batch.controls.len();
+    let refused = batch.refused.iter().enumerate().map(|(index, refused)| {
+        let value =
+            json!({ "site_id": refused.site_id, "hour_ms": refused.hour_ms, "reason": refused.reason, "count": refused.count });
+        with(behind + index, "refused", value)
+    });
+    events.chain(controls).chain(refused).collect::<Vec<_>>().join("\n")
 }
 
 fn event_json(event: &Event) -> Value {
@@ -135,6 +144,7 @@ fn event_json(event: &Event) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_event::model::Refused;
 
     #[test]
     fn every_event_is_a_line_with_its_position() {
@@ -144,12 +154,14 @@ mod tests {
             number: 7,
             batcher: "local/0/0".into(),
             events: vec![event.clone(), event],
+            refused: vec![Refused { site_id: 3, hour_ms: 0, reason: "url".into(), count: 4 }],
             ..EventBatch::default()
         };
         let delivered = Delivered { seq: 5, stream_ms: 9, message_id: String::new(), schema: 1, payload: Vec::new().into() };
         let text = lines("local", 0, &delivered, &batch);
         let parsed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(parsed.len(), 2);
+        assert_eq!(parsed.len(), 3);
+        assert_eq!(parsed[2]["refused"], json!({"site_id": 3, "hour_ms": 0, "reason": "url", "count": 4}));
         assert_eq!((parsed[1]["seq"].as_u64(), parsed[1]["index"].as_u64()), (Some(5), Some(1)));
         assert_eq!(parsed[0]["event"]["id"], "00000000000000010000000000000002");
         assert_eq!(parsed[0]["event"]["pathname"], "/\n");

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 // The module is pure; the crate around it would bring the database.
-#[allow(dead_code, unreachable_pub, unused_imports, clippy::all)]
+#[allow(dead_code, unused_imports, reason = "only its parser is called here")]
 #[path = "../../../query-api/src/query/mod.rs"]
 mod query;
 

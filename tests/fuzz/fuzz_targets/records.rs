@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use weir_rollup::manifest::{Head, Manifest};
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its parser is called here")]
 #[path = "../../../edge-worker/src/nats/answer.rs"]
 mod answer;
 

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use weir_event::identity::normalise_address;
 use weir_event::network::Network;
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its parser is called here")]
 #[path = "../../../edge-worker/src/client.rs"]
 mod client;
 

@@ -6,7 +6,7 @@ use weir_event::network::Network;
 use weir_event::shield::{Shields, matches};
 use weir_event::site::{Site, script_id};
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its parser is called here")]
 #[path = "../../../edge-worker/src/directory/changes.rs"]
 mod changes;
 

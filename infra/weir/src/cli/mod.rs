@@ -151,6 +151,9 @@ pub(crate) struct TailOptions {
     /// End at what is the end of the stream now.
     #[arg(long)]
     pub(crate) until_end: bool,
+    /// Print the counts of refused events too, as `{"refused":{…}}` with their positions.
+    #[arg(long)]
+    pub(crate) refused: bool,
 }
 
 /// Runs a command.
