@@ -8,12 +8,15 @@ use std::thread::LocalKey;
 use worker::{Env, Fetcher, Method, RequestInit, Result};
 
 use crate::platform::now_ms;
-use crate::timeout::with_timeout;
+use crate::timeout::{sleep, with_timeout};
 
 /// Time between two looks whether there is a newer file, milliseconds.
 const LOOK_EVERY_MS: u64 = 60_000;
-/// How long reading may take, milliseconds.
+/// How long reading may take, milliseconds. A request that goes away meanwhile takes its look with it: after this another may look.
 const TIMEOUT_MS: u64 = 5_000;
+/// How long the others wait for the first look, milliseconds, and how often they see whether it is over.
+const FIRST_WAIT_MS: u64 = 2_000;
+const POLL_MS: u64 = 20;
 
 /// What was read of one file.
 #[derive(Debug)]
@@ -21,26 +24,36 @@ pub(crate) struct Kept<T> {
     value: Option<Rc<T>>,
     /// `Last-Modified` of the file that was read.
     modified: Option<String>,
+    /// When the last look ended; 0 = there was none.
     looked_ms: u64,
-    is_loading: bool,
+    /// When the look that is under way began; 0 = none is.
+    began_ms: u64,
 }
 
 impl<T> Kept<T> {
     /// Nothing was read yet.
     pub(crate) const fn new() -> Self {
-        Self { value: None, modified: None, looked_ms: 0, is_loading: false }
+        Self { value: None, modified: None, looked_ms: 0, began_ms: 0 }
     }
 
     /// True once for whoever is to look now.
     fn begin(&mut self, now_ms: u64) -> bool {
-        let is_due = !self.is_loading && (self.looked_ms == 0 || now_ms.saturating_sub(self.looked_ms) >= LOOK_EVERY_MS);
-        self.is_loading |= is_due;
-        is_due
+        let is_free = self.began_ms == 0 || now_ms.saturating_sub(self.began_ms) > TIMEOUT_MS;
+        let is_due = self.looked_ms == 0 || now_ms.saturating_sub(self.looked_ms) >= LOOK_EVERY_MS;
+        if is_free && is_due {
+            self.began_ms = now_ms;
+        }
+        is_free && is_due
     }
 
     fn end(&mut self, now_ms: u64) {
-        self.is_loading = false;
+        self.began_ms = 0;
         self.looked_ms = now_ms;
+    }
+
+    /// The first look is not over.
+    fn is_awaited(&self) -> bool {
+        self.looked_ms == 0 && self.began_ms > 0
     }
 }
 
@@ -58,6 +71,13 @@ pub(crate) async fn current<T>(
         if let Some(Err(error)) = outcome {
             worker::console_error!("{file} cannot be used: {error}");
         }
+    } else if kept.with_borrow(Kept::is_awaited) {
+        let first_look = async {
+            while kept.with_borrow(Kept::is_awaited) {
+                sleep(POLL_MS).await;
+            }
+        };
+        let _too_slow = with_timeout(FIRST_WAIT_MS, first_look).await.is_none();
     }
     kept.with_borrow(|kept| kept.value.clone())
 }
@@ -109,5 +129,14 @@ mod tests {
         kept.end(1_000_500);
         assert!(!kept.begin(1_000_500 + LOOK_EVERY_MS - 1));
         assert!(kept.begin(1_000_500 + LOOK_EVERY_MS));
+        assert!(kept.begin(1_000_501 + LOOK_EVERY_MS + TIMEOUT_MS), "whoever looked has gone away");
+    }
+
+    #[test]
+    fn only_the_first_look_is_awaited() {
+        let mut kept = Kept::<()>::new();
+        assert!(!kept.is_awaited() && kept.begin(1_000_000) && kept.is_awaited());
+        kept.end(1_000_500);
+        assert!(!kept.is_awaited() && kept.begin(1_000_500 + LOOK_EVERY_MS) && !kept.is_awaited());
     }
 }

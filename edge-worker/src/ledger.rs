@@ -18,6 +18,8 @@ use crate::{batcher, directory};
 
 /// Time between two reports, milliseconds.
 const TELL_EVERY_MS: u64 = 1_000;
+/// A report that has not begun after this time, milliseconds, was given up by the runtime: the next request makes another.
+const TELLING_MS_MAX: u64 = 5_000;
 /// Most counters that wait to be told; further ones are counted without their site.
 const COUNTERS_MAX: usize = 10_000;
 /// Most refused payloads that wait; of more than these a second, the rest is counted but not kept.
@@ -47,7 +49,8 @@ struct Waiting {
 
 thread_local! {
     static WAITING: RefCell<Waiting> = RefCell::default();
-    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
+    /// When the report that is under way began; 0 = none is.
+    static TELLING_MS: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Waiting {
@@ -112,11 +115,14 @@ pub(crate) fn totals() -> BTreeMap<&'static str, u64> {
 /// Sees to it that what was counted is told within a second, after the answer.
 pub(crate) fn tell_soon(context: &Context, env: &Env, config: &Rc<Config>) {
     let has_news = WAITING.with_borrow(|waiting| !waiting.counts.is_empty() || !waiting.payloads.is_empty());
-    if has_news && !IS_TELLING.replace(true) {
+    let now = now_ms();
+    let began_ms = TELLING_MS.get();
+    if has_news && (began_ms == 0 || now.saturating_sub(began_ms) > TELLING_MS_MAX) {
+        TELLING_MS.set(now);
         let (env, config) = (env.clone(), config.clone());
         context.wait_until(async move {
             sleep(TELL_EVERY_MS).await;
-            IS_TELLING.set(false);
+            TELLING_MS.set(0);
             tell(&env, &config).await;
         });
     }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::directory::cache;
 use crate::platform::now_ms;
 use crate::timeout::with_timeout;
-use crate::{ledger, respond};
+use crate::{ledger, place, respond};
 
 /// How long a batcher may take to answer, milliseconds.
 const STATUS_TIMEOUT_MS: u64 = 3_000;
@@ -20,6 +20,7 @@ pub(crate) async fn health(env: &Env, config: &Config) -> Result<Response> {
     if snapshot.salt(&utc_day(now_ms())).is_none() {
         return respond::unavailable("today's salt is not loaded yet");
     }
+    place::load(env).await;
     match status(env, config, 0, 0).await {
         Ok(status) if status.is_full => respond::unavailable("the backlog is full"),
         Ok(_) => respond::json(200, &json!({ "status": "ok" })),

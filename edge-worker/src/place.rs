@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use weir_event::place::{Countries, ENTRIES_MAX};
 use worker::Env;
@@ -17,9 +18,17 @@ thread_local! {
     static COUNTRIES: RefCell<Kept<Countries>> = const { RefCell::new(Kept::new()) };
 }
 
+/// Reads the table before the first event needs it.
+pub(crate) async fn load(env: &Env) {
+    table(env).await;
+}
+
 /// The country of an address; `None` = unknown, or there is no table.
 pub(crate) async fn country(env: &Env, address: &IpAddr) -> Option<String> {
+    table(env).await?.country(address).map(str::to_owned)
+}
+
+async fn table(env: &Env) -> Option<Rc<Countries>> {
     let parse = |bytes| Countries::parse(bytes).map_err(|error| error.to_string());
-    let countries = kept::current(&COUNTRIES, env, FILE, BYTES_MAX, parse).await?;
-    countries.country(address).map(str::to_owned)
+    kept::current(&COUNTRIES, env, FILE, BYTES_MAX, parse).await
 }

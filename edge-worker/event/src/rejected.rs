@@ -69,16 +69,29 @@ pub enum RecoverError {
     },
     /// The body as a whole is still wrong.
     #[error("request: {0}")]
-    Body(#[from] BodyError),
+    Body(BodyError),
     /// Its fields are still wrong.
     #[error("{0}")]
-    Event(#[from] EventErrors),
+    Event(EventErrors),
     /// No site is known by these names.
     #[error("no site is known as {}: add it, or name another with --as-site", .domains.join(", "))]
     NoSite {
         /// The names.
         domains: Vec<String>,
     },
+}
+
+// The messages say all: as sources they would be told twice.
+impl From<BodyError> for RecoverError {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<EventErrors> for RecoverError {
+    fn from(errors: EventErrors) -> Self {
+        Self::Event(errors)
+    }
 }
 
 /// What a recovered event needs to know of its site.
