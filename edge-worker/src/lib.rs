@@ -27,6 +27,9 @@ mod timeout;
 
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
+/// How the paths begin that are only read.
+const READ_ONLY: [&str; 5] = ["/js/", "/health", "/api/health", "/api/system/health/", "/internal/"];
+
 /// Every request from outside.
 #[event(fetch, respond_with_errors)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
@@ -50,10 +53,11 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
             _ => respond::method_not_allowed("POST, OPTIONS"),
         },
         path if path.starts_with("/js/") && is_read => script::serve(&request, path, &env).await,
-        "/health" if is_read => operate::health(&env, &config).await,
+        // The last two are Plausible's names.
+        "/health" | "/api/health" | "/api/system/health/ready" if is_read => operate::health(&env, &config).await,
+        "/api/system/health/live" if is_read => respond::ok("ok"),
         path @ ("/internal/backlog" | "/internal/panic") if is_read => operate::internal(&request, path, &env, &config).await,
-        "/health" | "/internal/backlog" | "/internal/panic" => respond::method_not_allowed("GET, HEAD"),
-        path if path.starts_with("/js/") => respond::method_not_allowed("GET, HEAD"),
+        path if !is_read && READ_ONLY.iter().any(|start| path.starts_with(start)) => respond::method_not_allowed("GET, HEAD"),
         _ => respond::not_found(),
     }
 }

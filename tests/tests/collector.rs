@@ -179,3 +179,19 @@ async fn a_drop_names_its_reason() -> Result<()> {
     ensure!(event(&weir, "/vpn").await?["country"] == "A1", "has no country");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_goes_by_plausible_s_names_too() -> Result<()> {
+    let (_weir, collector) = start().await?;
+    let status = async |method: reqwest::Method, path: &str| -> Result<u16> {
+        let request = collector.client().request(method, format!("{}{path}", collector.url()));
+        Ok(request.send().await?.status().as_u16())
+    };
+    for path in ["/health", "/api/health", "/api/system/health/live", "/api/system/health/ready"] {
+        ensure!(status(reqwest::Method::GET, path).await? == 200, "GET {path}");
+        ensure!(status(reqwest::Method::POST, path).await? == 405, "POST {path}");
+    }
+    ensure!(status(reqwest::Method::GET, "/api/system/health/x").await? == 404, "an unknown name");
+    ensure!(status(reqwest::Method::GET, "/internal/backlog").await? == 401, "the operator's address needs a token");
+    Ok(())
+}
