@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::thread::LocalKey;
 
+use futures::StreamExt;
 use worker::{Env, Fetcher, Method, RequestInit, Result};
 
 use crate::platform::now_ms;
@@ -101,10 +102,19 @@ async fn load<T>(
     }
     let modified = response.headers().get("last-modified")?;
     let length = response.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
-    if length.is_none_or(|length| length > bytes_max) {
-        return Err(worker::Error::RustError(format!("it must have at most {bytes_max} bytes")));
+    let too_large = || worker::Error::RustError(format!("it must have at most {bytes_max} bytes"));
+    let length = length.filter(|length| *length <= bytes_max).ok_or_else(too_large)?;
+    // Piece by piece: as a whole it would be in the runtime's memory and in ours.
+    let mut bytes = Vec::with_capacity(length);
+    let mut pieces = response.stream()?;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        if bytes.len() + piece.len() > length {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&piece);
     }
-    let value = parse(response.bytes().await?).map_err(worker::Error::RustError)?;
+    let value = parse(bytes).map_err(worker::Error::RustError)?;
     kept.with_borrow_mut(|kept| {
         kept.value = Some(Rc::new(value));
         kept.modified = modified;
