@@ -146,4 +146,17 @@ mod tests {
         // Checked against another implementation of SipHash-2-4.
         assert_eq!(visit_id(1, 2, Position { seq: 3, idx: 4 }), 18_095_909_246_380_288_019);
     }
+
+    /// Found by fuzzing: only a damaged state has such visits, but its encoding must not depend on the order of a hash map.
+    #[test]
+    fn visits_opened_at_one_position_have_one_order() {
+        let mut visits = Visits::default();
+        let opened = Position { seq: 1, idx: 0 };
+        for visitor in (1..=50_u64).rev() {
+            let visit = Visit { opened, id: visitor, first_ms: 0, last_ms: 0, touched_ms: 0, opening: Arc::default() };
+            visits.restore(7, visitor, visit);
+        }
+        let order: Vec<u64> = visits.entries(0).into_iter().map(|(_, visitor, _)| visitor).collect();
+        assert_eq!(order, (1..=50).collect::<Vec<_>>());
+    }
 }
