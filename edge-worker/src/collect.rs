@@ -46,6 +46,8 @@ pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>
     let (items, is_one) = match parse_json(&bytes) {
         Ok(Value::Array(items)) => (items, false),
         Ok(item) => (vec![item], true),
+        // What a server cannot spell may name its client's address, which nobody could find in there to blank it: it is not kept.
+        Err(error) if key_site.is_some() => return refuse_body(error, &[], &client, now_ms, snapshot.as_deref()),
         Err(error) => return refuse_body(error, &bytes, &client, now_ms, snapshot.as_deref()),
     };
     let (drafts, refusals) = judge_items(&items, sender, key_site, snapshot.as_deref());

@@ -76,6 +76,16 @@ async fn a_server_with_a_key_names_time_and_client() -> Result<()> {
     let expected = json!({"errors": {"domain": ["is not the site of the key"]}}).to_string();
     ensure!(sender.post(&foreign).await? == (400, expected), "a key is for its own site");
 
+    // A body that cannot be read may name a client's address: it is not kept, and what is sent behind it is.
+    let broken = collector.client().post(collector.endpoint()).bearer_auth(&sender.key).body(r#"{"n":"x","ip":"8.8.4.4",}"#);
+    ensure!(broken.send().await?.status() == 400, "broken JSON");
+    until("the refused time is kept", WITHIN, async || {
+        let kept = weir.json(&["rejected", "list"]).await?.to_string();
+        ensure!(!kept.contains("8.8.4.4"), "an address is kept: {kept}");
+        Ok(if kept.contains("2020-01-01") { Look::Done(()) } else { Look::NotYet(kept) })
+    })
+    .await?;
+
     let reader = Sender { collector: collector.clone(), key: write_key(&weir, "stats:read").await? };
     ensure!(reader.post(&body).await?.0 == 401, "a key that reads may not write");
     let nobody = Sender { collector, key: "weir_nobody".to_owned() };
