@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use weir_reader::heads::{self, Swap};
+use weir_reader::heads::{self, HeadKey, Swap};
 use weir_reader::{ReaderError, manifests};
 use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, StreamIdentity};
 
@@ -31,9 +31,32 @@ pub(crate) enum CommitError {
     Unbalanced(#[from] Mismatch),
 }
 
+/// Which manifests of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Those that are served.
+    Served,
+    /// Those of a replay's shadow.
+    Shadow {
+        /// Id of the replay.
+        replay_id: String,
+    },
+}
+
+impl Line {
+    /// Where its head is.
+    pub(crate) fn head_key(&self, region: &str, partition: u32) -> HeadKey {
+        match self {
+            Self::Served => HeadKey::served(region, partition),
+            Self::Shadow { replay_id } => HeadKey::shadow(replay_id, region, partition),
+        }
+    }
+}
+
 /// The committed manifest as this process knows it. Flushes and merges take turns at it.
 pub(crate) struct Commits {
     shared: Arc<Shared>,
+    line: Line,
     partition: u32,
     committed: Mutex<Committed>,
     /// Fires when somebody else moved the head.
@@ -46,6 +69,8 @@ pub(crate) struct Committed {
     pub(crate) manifest: Manifest,
     /// `None` before the first commit.
     pub(crate) name: Option<String>,
+    /// SHA-256 of its bytes; empty before the first commit.
+    pub(crate) checksum: String,
     /// 0 before the first commit.
     pub(crate) kv_revision: u64,
 }
@@ -68,14 +93,36 @@ impl Committed {
             stream: StreamIdentity { name: stream.to_owned(), created: created.to_owned(), sealed_message_id: String::new() },
             written_ms: 0,
             accepted: Some(0),
+            checkpoints: Vec::new(),
+            promotion: None,
         };
-        Self { manifest, name: None, kv_revision: 0 }
+        Self { manifest, name: None, checksum: String::new(), kv_revision: 0 }
+    }
+}
+
+impl Committed {
+    /// What a line's head names; `None` when nothing was committed yet.
+    pub(crate) async fn load(shared: &Shared, line: &Line, partition: u32) -> Result<Option<Self>, ReaderError> {
+        let key = line.head_key(&shared.config.region, partition);
+        let Some(entry) = heads::get_at(&shared.jetstream, &key).await? else { return Ok(None) };
+        let manifest = manifests::load(&shared.store, &entry.head).await?;
+        Ok(Some(Self {
+            manifest,
+            name: Some(entry.head.manifest),
+            kv_revision: entry.kv_revision,
+            checksum: entry.head.checksum,
+        }))
     }
 }
 
 impl Commits {
-    pub(crate) fn new(shared: Arc<Shared>, partition: u32, committed: Committed) -> Self {
-        Self { shared, partition, committed: Mutex::new(committed), lost: CancellationToken::new() }
+    pub(crate) fn new(shared: Arc<Shared>, line: Line, partition: u32, committed: Committed) -> Self {
+        Self { shared, line, partition, committed: Mutex::new(committed), lost: CancellationToken::new() }
+    }
+
+    /// The manifest as last committed, and what the head says of it.
+    pub(crate) async fn committed(&self) -> Committed {
+        self.committed.lock().await.clone()
     }
 
     /// The manifest as last committed.
@@ -111,19 +158,23 @@ impl Commits {
         manifest.written_ms = now_ms();
         manifest.parts.sort_by(|a, b| (a.min_seq, &a.name).cmp(&(b.min_seq, &b.name)));
         let commit_id = uuid::Uuid::new_v4().simple().to_string();
-        let object = manifests::put(&self.shared.store, &manifest, &commit_id).await?;
+        let object = match self.line {
+            Line::Served => manifests::put(&self.shared.store, &manifest, &commit_id).await?,
+            Line::Shadow { .. } => manifests::put_shadow(&self.shared.store, &manifest, &commit_id).await?,
+        };
         let head = Head {
             revision: manifest.revision,
             sealed_seq: manifest.sealed_seq,
             manifest: object.name.clone(),
-            checksum: object.checksum,
+            checksum: object.checksum.clone(),
             commit_id,
         };
-        let region = &self.shared.config.region;
-        let swap = heads::compare_and_set(&self.shared.jetstream, region, self.partition, committed.kv_revision, &head);
+        let key = self.line.head_key(&self.shared.config.region, self.partition);
+        let swap = heads::compare_and_set(&self.shared.jetstream, &key, committed.kv_revision, &head);
         match tokio::time::timeout(COMMIT_TIMEOUT, swap).await {
             Ok(Ok(Swap::Committed { kv_revision })) => {
-                *committed = Committed { manifest: manifest.clone(), name: Some(object.name), kv_revision };
+                let (name, checksum) = (Some(object.name), object.checksum);
+                *committed = Committed { manifest: manifest.clone(), name, checksum, kv_revision };
                 Ok(Some(manifest))
             }
             Ok(Ok(Swap::Lost { .. })) => {

@@ -44,9 +44,14 @@ pub(crate) struct Merged {
 /// Name of the table with the inputs' ledgers, added up.
 const LEDGER: &str = "memory.main.merged_ledger";
 
-/// Event ids of rows received before this time are dropped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeepIdsFrom(pub(crate) i64);
+/// What of the inputs is kept apart or dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping {
+    /// Event ids of rows received before this time, Unix milliseconds, are dropped.
+    pub(crate) ids_from_ms: i64,
+    /// Ledger rows up to one of these sequences are not added to those after it.
+    pub(crate) ledger_apart: Vec<u64>,
+}
 
 /// Runs a job. Together the outputs hold exactly the rows of the replaced inputs.
 pub(crate) fn run(
@@ -54,12 +59,12 @@ pub(crate) fn run(
     interrupt: &Interrupt,
     inputs: &[Input],
     job: &Job,
-    keep_ids: KeepIdsFrom,
+    keeping: &Keeping,
     places: &mut dyn Places,
 ) -> Result<Merged, WriteError> {
     let connection = limits.open()?;
     interrupt.watch(&connection);
-    let result = merge(&connection, interrupt, inputs, job, keep_ids, places);
+    let result = merge(&connection, interrupt, inputs, job, keeping, places);
     if interrupt.is_stopped() { Err(WriteError::Interrupted) } else { result }
 }
 
@@ -68,7 +73,7 @@ fn merge(
     interrupt: &Interrupt,
     inputs: &[Input],
     job: &Job,
-    keep_ids: KeepIdsFrom,
+    keeping: &Keeping,
     places: &mut dyn Places,
 ) -> Result<Merged, WriteError> {
     let job = without_untouched(connection, inputs, job)?;
@@ -84,7 +89,10 @@ fn merge(
     });
     let ledgers = ledgers.collect::<Vec<_>>().join(" UNION ALL ");
     if !taken.is_empty() {
-        connection.execute_batch(&format!("CREATE TABLE {LEDGER} AS {}", part::merge_ledger_sql(&format!("({ledgers})"))))?;
+        connection.execute_batch(&format!(
+            "CREATE TABLE {LEDGER} AS {}",
+            part::merge_ledger_sql(&format!("({ledgers})"), &keeping.ledger_apart)
+        ))?;
     }
     let mut merged = Merged { replaced: taken.iter().map(|input| input.part.name.clone()).collect(), outputs: Vec::new() };
     let mut has_controls = has_controls(connection, taken.len())?;
@@ -93,7 +101,7 @@ fn merge(
             return Err(WriteError::Interrupted);
         }
         let hours = ledger_hours(&job, period);
-        let output = write_period(connection, &taken, period, hours, keep_ids, has_controls, places)?;
+        let output = write_period(connection, &taken, period, hours, keeping, has_controls, places)?;
         has_controls = has_controls && output.is_none();
         merged.outputs.extend(output);
     }
@@ -162,7 +170,7 @@ fn write_period(
     taken: &[&Input],
     period: &Period,
     ledger_hours: Range<i64>,
-    keep_ids: KeepIdsFrom,
+    keeping: &Keeping,
     with_controls: bool,
     places: &mut dyn Places,
 ) -> Result<Option<Output>, WriteError> {
@@ -187,7 +195,7 @@ fn write_period(
     write::create(connection, &file, rows)?;
     connection.execute_batch("BEGIN")?;
     if !indexes.is_empty() {
-        let KeepIdsFrom(keep_from_ms) = keep_ids;
+        let keep_from_ms = keeping.ids_from_ms;
         let union = union_all(&indexes, &format!("events WHERE {inside}"));
         let kept = |column: &str| format!("CASE WHEN received_ms >= {keep_from_ms} THEN {column} END AS {column}");
         connection.execute_batch(&format!(

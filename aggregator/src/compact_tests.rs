@@ -7,7 +7,7 @@ use weir_rollup::ledger;
 use weir_rollup::merge::{Limits, plan};
 use weir_rollup::row::{ControlRow, EventRow};
 
-const KEEP_ALL: KeepIdsFrom = KeepIdsFrom(i64::MIN);
+const KEEP_ALL: i64 = i64::MIN;
 
 struct Folder {
     folder: tempfile::TempDir,
@@ -37,11 +37,12 @@ impl Folder {
         Input { part, path }
     }
 
-    fn merge(&mut self, inputs: &[Input], keep_ids: KeepIdsFrom) -> Result<(Job, Merged), WriteError> {
+    fn merge(&mut self, inputs: &[Input], ids_from_ms: i64) -> Result<(Job, Merged), WriteError> {
         let parts: Vec<Part> = inputs.iter().map(|input| input.part.clone()).collect();
         let job = plan(&parts, &Limits { flush_parts: 2, ..Limits::default() }).expect("a job");
         let limits = limits(self.path());
-        run(&limits, &Interrupt::default(), inputs, &job, keep_ids, self).map(|merged| (job, merged))
+        let keeping = Keeping { ids_from_ms, ledger_apart: Vec::new() };
+        run(&limits, &Interrupt::default(), inputs, &job, &keeping, self).map(|merged| (job, merged))
     }
 }
 
@@ -123,7 +124,7 @@ fn an_hour_without_new_rows_is_left_alone_and_one_with_new_rows_is_written_anew(
 fn old_event_ids_are_dropped_and_nothing_else() {
     let mut folder = Folder::new();
     let inputs = [folder.part("a", Level::Flush, rows(1, 100, 1), &[]), folder.part("b", Level::Flush, rows(100, 100, 1), &[])];
-    let (_, merged) = folder.merge(&inputs, KeepIdsFrom(HOUR_START_MS + 60)).unwrap();
+    let (_, merged) = folder.merge(&inputs, HOUR_START_MS + 60).unwrap();
     let connection = read(&merged.outputs[0].file);
     let sql = "SELECT count(*) FILTER (event_id_low IS NULL AND event_id_high IS NULL AND received_ms < ?), \
                count(*) FILTER (event_id_low IS NOT NULL AND received_ms >= ?), count(*) FROM p.events";
@@ -142,7 +143,14 @@ fn a_merge_that_is_told_to_end_changes_nothing() {
     let job = plan(&parts, &Limits { flush_parts: 2, ..Limits::default() }).unwrap();
     let interrupt = Interrupt::default();
     interrupt.stop();
-    let result = run(&limits(folder.path()), &interrupt, &inputs, &job, KEEP_ALL, &mut folder);
+    let result = run(
+        &limits(folder.path()),
+        &interrupt,
+        &inputs,
+        &job,
+        &Keeping { ids_from_ms: KEEP_ALL, ledger_apart: Vec::new() },
+        &mut folder,
+    );
     assert!(matches!(result, Err(WriteError::Interrupted)));
     assert!(inputs.iter().all(|input| input.path.exists()));
 }

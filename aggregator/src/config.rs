@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use thiserror::Error;
 use weir_reader::NatsConfig;
+use weir_rollup::rules::RuleData;
 
 /// Settings of the aggregator. Filled by the program that runs it; the variables named here are those of `weir`.
 #[derive(Clone, Debug)]
@@ -33,6 +34,14 @@ pub struct Config {
     pub sweep_after_ms: u64,
     /// How many of the newest manifests are kept in any case; default 50.
     pub manifests_kept: usize,
+    /// Of each stretch of stream time of this length the first sealed state is kept as a checkpoint for replays, milliseconds; default a day.
+    pub checkpoint_every_ms: u64,
+    /// How many of the newest checkpoints are kept; default 400.
+    pub checkpoints_kept: usize,
+    /// How long the rollback of a promotion is offered, milliseconds; default 7 days. Until then its former parts stay.
+    pub rollback_offered_ms: u64,
+    /// The program's own rules; default: the built-in ones.
+    pub rules: Option<RuleData>,
 }
 
 /// Why settings cannot be used.
@@ -67,6 +76,10 @@ impl Config {
             compaction: true,
             sweep_after_ms: 24 * 3_600_000,
             manifests_kept: 50,
+            checkpoint_every_ms: 24 * 3_600_000,
+            checkpoints_kept: 400,
+            rollback_offered_ms: 7 * 24 * 3_600_000,
+            rules: None,
         }
     }
 
@@ -87,7 +100,10 @@ impl Config {
         in_range("memory_limit_mb", self.memory_limit_mb, 64, 1_000_000, "64 to 1,000,000")?;
         in_range("duckdb_threads", u64::from(self.duckdb_threads), 1, 256, "1 to 256")?;
         in_range("sweep_after_ms", self.sweep_after_ms, 7_200_000, 3_155_760_000_000, "2 hours to 100 years")?;
-        in_range("manifests_kept", self.manifests_kept as u64, 2, 100_000, "2 to 100,000")
+        in_range("manifests_kept", self.manifests_kept as u64, 2, 100_000, "2 to 100,000")?;
+        in_range("checkpoint_every_ms", self.checkpoint_every_ms, 1, 3_155_760_000_000, "1 to 100 years")?;
+        in_range("checkpoints_kept", self.checkpoints_kept as u64, 1, 4_000, "1 to 4,000")?;
+        in_range("rollback_offered_ms", self.rollback_offered_ms, 60_000, 3_155_760_000_000, "a minute to 100 years")
     }
 }
 
@@ -128,6 +144,9 @@ mod tests {
             ("duckdb_threads", Config { duckdb_threads: 0, ..config() }),
             ("sweep_after_ms", Config { sweep_after_ms: 60_000, ..config() }),
             ("manifests_kept", Config { manifests_kept: 0, ..config() }),
+            ("checkpoint_every_ms", Config { checkpoint_every_ms: 0, ..config() }),
+            ("checkpoints_kept", Config { checkpoints_kept: 0, ..config() }),
+            ("rollback_offered_ms", Config { rollback_offered_ms: 0, ..config() }),
         ] {
             assert!(matches!(wrong.validate(), Err(ConfigError::Range { field: found, .. }) if found == field), "{field}");
         }

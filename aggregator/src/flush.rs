@@ -1,17 +1,18 @@
 //! Flush: pending rows and the fold's state become files, then a commit names them.
 
-use crate::Shared;
 use crate::balance::{self, Mismatch};
 use crate::commits::{CommitError, Commits};
 use crate::duck::DuckLimits;
 use crate::pending::{LastFolded, Pending};
 use crate::status::now_ms;
 use crate::write::{self, Label, WriteError};
+use crate::{Config, Shared};
 use std::sync::Arc;
 use std::time::Instant;
 use weir_reader::{ReaderError, states};
 use weir_rollup::fold::{STATE_BYTES_MAX, State};
-use weir_rollup::manifest::{Level, LogicFrom, Manifest, Part};
+use weir_rollup::logic;
+use weir_rollup::manifest::{Checkpoint, Level, LogicFrom, Manifest, ObjectRef, Part};
 
 /// Why a flush failed. The stream still has everything: reload and fold again.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +61,12 @@ pub(crate) fn part_name(region: &str, partition: u32) -> String {
     format!("parts/{region}-{partition}/{}.duckdb", uuid::Uuid::new_v4())
 }
 
-/// Seals everything that is pending. `state` is the fold's state after the last pending message; it is given back.
+/// Seals everything that is pending. `state` is the fold's state after the last pending message; it is given back. `logic` made the rows.
 pub(crate) async fn flush(
     shared: &Arc<Shared>,
     partition: u32,
     commits: &Commits,
+    logic: &LogicFrom,
     pending: Pending,
     state: State,
 ) -> Result<(State, Option<Manifest>), FlushError> {
@@ -72,10 +74,9 @@ pub(crate) async fn flush(
     balance::check_pending(&pending)?;
     let started = Instant::now();
     let (rows, accepted) = (pending.rows.len(), pending.counts.accepted);
-    let logic = shared.rules.logic();
     let (part, encoded, state) = {
         let shared = Arc::clone(shared);
-        let label = label(&shared, partition, &logic, &last);
+        let label = label(&shared, partition, &logic.logic, &last);
         tokio::task::spawn_blocking(move || {
             let part = write_part(&shared, &label, pending)?;
             tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "part written");
@@ -92,6 +93,8 @@ pub(crate) async fn flush(
     let name = states::name(&shared.config.region, partition, last.seq, &uuid::Uuid::new_v4().simple().to_string());
     let state_object = states::put(&shared.store, &name, encoded).await?;
     tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "state stored");
+    let logic = logic.clone();
+    let Config { checkpoint_every_ms, checkpoints_kept, rollback_offered_ms, .. } = shared.config;
     let committed = commits
         .commit(move |manifest| {
             if manifest.sealed_seq >= last.seq {
@@ -103,7 +106,9 @@ pub(crate) async fn flush(
             manifest.sealed_seq = last.seq;
             manifest.sealed_stream_ms = manifest.sealed_stream_ms.max(last.stream_ms);
             manifest.stream.sealed_message_id = last.message_id;
+            note_checkpoint(manifest, &state_object, checkpoint_every_ms, checkpoints_kept);
             manifest.state = vec![state_object];
+            expire_rollback(manifest, now_ms(), rollback_offered_ms);
             true
         })
         .await?;
@@ -144,10 +149,31 @@ fn write_part(shared: &Shared, label: &Label, mut pending: Pending) -> Result<Op
     Ok(Some(part))
 }
 
-/// Rows after `sealed_seq` are made with `logic`.
-pub(crate) fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: String) {
-    if history.last().is_none_or(|last| last.logic != logic) {
-        history.push(LogicFrom { from_seq: sealed_seq + 1, logic });
+/// Rows after `sealed_seq` are made with `logic`, wherever it says that it begins.
+pub(crate) fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: LogicFrom) {
+    if logic::at(history, sealed_seq + 1).is_none_or(|at| (&at.logic, at.pinned) != (&logic.logic, logic.pinned)) {
+        history.push(LogicFrom { from_seq: sealed_seq + 1, ..logic });
+    }
+}
+
+/// Ends the offer to roll a promotion back when its time is over: merges may cross it, and its former parts may go.
+fn expire_rollback(manifest: &mut Manifest, now_ms: u64, offered_ms: u64) {
+    if let Some(promotion) = &mut manifest.promotion
+        && now_ms.saturating_sub(promotion.at_ms) > offered_ms
+    {
+        promotion.former = None;
+    }
+}
+
+/// Keeps the state at what is sealed now as a checkpoint when it is the first of its stretch of time.
+fn note_checkpoint(manifest: &mut Manifest, state: &ObjectRef, every_ms: u64, kept: usize) {
+    let stretch = |ms: u64| ms / every_ms.max(1);
+    let (seq, stream_ms) = (manifest.sealed_seq, manifest.sealed_stream_ms);
+    if manifest.checkpoints.last().is_none_or(|last| stretch(last.stream_ms) < stretch(stream_ms)) {
+        let message_id = manifest.stream.sealed_message_id.clone();
+        manifest.checkpoints.push(Checkpoint { seq, stream_ms, message_id, state: state.clone() });
+        let surplus = manifest.checkpoints.len().saturating_sub(kept);
+        manifest.checkpoints.drain(..surplus);
     }
 }
 
@@ -158,10 +184,28 @@ mod tests {
     #[test]
     fn the_logic_history_grows_only_when_the_logic_changes() {
         let mut history = Vec::new();
-        for (sealed_seq, logic) in [(0, "1-a"), (9, "1-a"), (20, "1-b")] {
-            note_logic(&mut history, sealed_seq, logic.to_owned());
+        let pinned = LogicFrom { pinned: true, ..LogicFrom::new(1, "1-b") };
+        for (sealed_seq, logic) in [
+            (0, LogicFrom::new(1, "1-a")),
+            (9, LogicFrom::new(1, "1-a")),
+            (20, LogicFrom::new(1, "1-b")),
+            (30, pinned.clone()),
+            (40, pinned),
+        ] {
+            note_logic(&mut history, sealed_seq, logic);
         }
-        let told: Vec<(u64, &str)> = history.iter().map(|from| (from.from_seq, from.logic.as_str())).collect();
-        assert_eq!(told, [(1, "1-a"), (21, "1-b")]);
+        let told: Vec<(u64, &str, bool)> = history.iter().map(|from| (from.from_seq, from.logic.as_str(), from.pinned)).collect();
+        assert_eq!(told, [(1, "1-a", false), (21, "1-b", false), (31, "1-b", true)]);
+    }
+
+    #[test]
+    fn the_first_state_of_a_stretch_is_kept_and_the_oldest_go() {
+        let mut manifest = crate::commits::Committed::nothing("local", 0, "S", "t").manifest;
+        let state = ObjectRef { name: "s".to_owned(), checksum: String::new() };
+        for (seq, stream_ms) in [(1, 5), (2, 6), (3, 100), (4, 199), (5, 300), (9, 400)] {
+            (manifest.sealed_seq, manifest.sealed_stream_ms) = (seq, stream_ms);
+            note_checkpoint(&mut manifest, &state, 100, 3);
+        }
+        assert_eq!(manifest.checkpoints.iter().map(|checkpoint| checkpoint.seq).collect::<Vec<_>>(), [3, 5, 9]);
     }
 }

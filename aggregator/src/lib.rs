@@ -7,9 +7,11 @@ mod config;
 mod duck;
 mod error;
 mod flush;
+mod intake;
 mod merging;
 mod partition;
 mod pending;
+pub mod replay;
 mod requests;
 mod session;
 mod status;
@@ -25,8 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use weir_reader::rules::{self, Rulebook};
 use weir_reader::store::Store;
-use weir_rollup::rules::Rules;
+use weir_rollup::rules::{Rules, RulesError};
 
 /// What the tasks of one aggregator share.
 pub(crate) struct Shared {
@@ -35,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) jetstream: async_nats::jetstream::Context,
     pub(crate) store: Store,
     pub(crate) work: work::WorkFolder,
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) rulebook: Rulebook,
 }
 
 /// Runs the aggregator until `cancel` fires, then flushes what is pending (at most 5 s) and returns.
@@ -43,13 +46,16 @@ pub(crate) struct Shared {
 /// NATS being away is waited for, at the start too. A partition that cannot go on stops with an alarm in its status; the others go on.
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunError> {
     config.validate()?;
-    let rules = Rules::built_in()?;
+    let rules = own_rules(&config)?;
     let store = Store::local(&config.files).map_err(|cause| RunError::Store { cause })?;
     let work = work::WorkFolder::claim(&config.work).map_err(|cause| RunError::Work { path: config.work.clone(), cause })?;
     let Some(client) = connect(&config, &cancel).await else { return Ok(()) };
     let jetstream = weir_reader::jetstream(client.clone());
+    // Whoever reads the rows must have the rules too.
+    rules::put(&store, rules.data()).await.map_err(|cause| RunError::Store { cause })?;
     tracing::info!(region = config.region, partitions = config.partitions.len(), logic = rules.logic(), "aggregator starts");
-    let shared = Arc::new(Shared { config, client, jetstream, store, work, rules });
+    let rulebook = Rulebook::new(store.clone(), rules);
+    let shared = Arc::new(Shared { config, client, jetstream, store, work, rulebook });
     let mut tasks = JoinSet::new();
     for partition in shared.config.partitions.clone() {
         let board = Arc::new(status::Board::default());
@@ -67,6 +73,13 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
     }
     tracing::info!("aggregator ends");
     outcome
+}
+
+fn own_rules(config: &Config) -> Result<Arc<Rules>, RulesError> {
+    match &config.rules {
+        Some(data) => Rules::new(data.clone()).map(Arc::new),
+        None => Rules::built_in(),
+    }
 }
 
 async fn connect(config: &Config, cancel: &CancellationToken) -> Option<async_nats::Client> {

@@ -2,7 +2,7 @@
 
 use crate::Shared;
 use crate::commits::{CommitError, Commits};
-use crate::compact::{self, Input, KeepIdsFrom, Merged, Places};
+use crate::compact::{self, Input, Keeping, Merged, Places};
 use crate::duck::Interrupt;
 use crate::flush::{duck_limits, part_name};
 use crate::status::{Board, code, now_ms};
@@ -14,12 +14,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_reader::ReaderError;
 use weir_rollup::fold::KEEP_IDS_MS;
-use weir_rollup::manifest::{Level, Manifest};
+use weir_rollup::logic;
+use weir_rollup::manifest::{Level, Manifest, Part};
 use weir_rollup::merge::{self, Job};
 
 /// Why a merge failed. Nothing is changed then.
 #[derive(Debug, thiserror::Error)]
-enum MergeError {
+pub(crate) enum MergeError {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
@@ -30,108 +31,46 @@ enum MergeError {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// The merging of one partition.
-pub(crate) struct Merging {
-    worker: Arc<Worker>,
-    task: Option<JoinHandle<()>>,
+/// Merges the parts of one line of manifests.
+pub(crate) struct Merger {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) partition: u32,
+    pub(crate) commits: Arc<Commits>,
+    pub(crate) interrupt: Interrupt,
 }
 
-struct Worker {
-    shared: Arc<Shared>,
-    partition: u32,
-    commits: Arc<Commits>,
-    board: Arc<Board>,
-    interrupt: Interrupt,
-    cancel: CancellationToken,
-}
-
-impl Merging {
-    pub(crate) fn new(shared: Arc<Shared>, partition: u32, commits: Arc<Commits>, board: Arc<Board>) -> Self {
-        let worker =
-            Worker { shared, partition, commits, board, interrupt: Interrupt::default(), cancel: CancellationToken::new() };
-        Self { worker: Arc::new(worker), task: None }
+impl Merger {
+    /// Does the next job and commits it; the manifest then, `None` = there was nothing to merge.
+    pub(crate) async fn next(self: &Arc<Self>) -> Result<Option<Manifest>, MergeError> {
+        let manifest = self.commits.manifest().await;
+        let Some(job) = next_job(&manifest) else { return Ok(None) };
+        self.merge(&manifest, job).await
     }
 
-    /// Looks for something to merge, unless a merge is running.
-    pub(crate) fn start(&mut self) {
-        let is_running = self.task.as_ref().is_some_and(|task| !task.is_finished());
-        if self.worker.shared.config.compaction && !is_running {
-            self.task = Some(tokio::spawn(Arc::clone(&self.worker).run()));
-        }
-    }
-
-    /// Tells a running merge to end, without waiting for it.
-    pub(crate) fn interrupt(&self) {
-        self.worker.cancel.cancel();
-        self.worker.interrupt.stop();
-    }
-
-    /// Ends a running merge.
-    pub(crate) async fn stop(&mut self) {
-        self.interrupt();
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            tracing::error!(partition = self.worker.partition, %error, "merging failed");
-        }
-    }
-}
-
-impl Worker {
-    /// Merges until nothing is left to merge.
-    async fn run(self: Arc<Self>) {
-        loop {
-            let manifest = tokio::select! {
-                manifest = self.commits.manifest() => manifest,
-                () = self.cancel.cancelled() => return,
-            };
-            let Some(job) = merge::plan(&manifest.parts, &merge::Limits::default()) else { return };
-            let merged = tokio::select! {
-                merged = self.merge(&manifest, job) => merged,
-                // Dropping a commit half way is harmless: the commits are not used any more.
-                () = self.cancel.cancelled() => return,
-            };
-            match merged {
-                Ok(()) => self.board.clear(code::MERGE_FAILED),
-                // The partition itself notices that it was lost.
-                Err(MergeError::Write(WriteError::Interrupted) | MergeError::Commit(CommitError::Lost)) => return,
-                Err(error) => {
-                    tracing::warn!(partition = self.partition, %error, "parts could not be merged");
-                    let is_unbalanced = matches!(
-                        error,
-                        MergeError::Write(WriteError::LedgerDiffers { .. }) | MergeError::Commit(CommitError::Unbalanced(_))
-                    );
-                    let code = if is_unbalanced { code::LEDGER_MISMATCH } else { code::MERGE_FAILED };
-                    return self.board.alarm(code, error.to_string());
-                }
-            }
-        }
-    }
-
-    async fn merge(self: &Arc<Self>, manifest: &Manifest, job: Job) -> Result<(), MergeError> {
+    async fn merge(self: &Arc<Self>, manifest: &Manifest, job: Job) -> Result<Option<Manifest>, MergeError> {
         let started = Instant::now();
         let inputs = self.inputs(manifest, &job)?;
-        let keep_ids = KeepIdsFrom(i64::try_from(manifest.sealed_stream_ms.saturating_sub(KEEP_IDS_MS)).unwrap_or(i64::MAX));
+        let keeping = keeping(manifest, &inputs);
         let merged = {
-            let worker = Arc::clone(self);
-            let logic = manifest.logic.last().map(|from| from.logic.clone()).unwrap_or_default();
+            let merger = Arc::clone(self);
+            let last_seq = inputs.iter().map(|input| input.part.max_seq).max().unwrap_or(0);
+            let logic = logic::at(&manifest.logic, last_seq).map(|from| from.logic.clone()).unwrap_or_default();
             let fallback_ms = i64::try_from(manifest.sealed_stream_ms).unwrap_or(i64::MAX);
-            tokio::task::spawn_blocking(move || worker.write(&inputs, &job, keep_ids, logic, fallback_ms)).await??
+            tokio::task::spawn_blocking(move || merger.write(&inputs, &job, &keeping, logic, fallback_ms)).await??
         };
         let (inputs, outputs) = (merged.replaced.len(), merged.outputs.len());
         if inputs == 0 {
-            return Ok(());
+            return Ok(None);
         }
+        // When the manifest moved on so that it no longer fits, the next look tells what does.
         let committed = self.commits.commit(move |manifest| replace(manifest, &merged)).await?;
-        let Some(manifest) = committed else { return Ok(()) };
-        self.board.update(|numbers| {
-            numbers.revision = manifest.revision;
-            numbers.parts = manifest.parts.len() as u64;
-            numbers.counts.merges += 1;
-        });
+        let manifest = match committed {
+            Some(manifest) => manifest,
+            None => self.commits.manifest().await,
+        };
         let duration_ms = started.elapsed().as_millis() as u64;
         tracing::info!(partition = self.partition, revision = manifest.revision, inputs, outputs, duration_ms, "merged");
-        Ok(())
+        Ok(Some(manifest))
     }
 
     fn inputs(&self, manifest: &Manifest, job: &Job) -> Result<Vec<Input>, ReaderError> {
@@ -143,16 +82,111 @@ impl Worker {
         &self,
         inputs: &[Input],
         job: &Job,
-        keep_ids: KeepIdsFrom,
+        keeping: &Keeping,
         logic: String,
         fallback_ms: i64,
     ) -> Result<Merged, MergeError> {
         let mut places = NewParts { shared: &self.shared, partition: self.partition, logic, fallback_ms };
-        let merged = compact::run(&duck_limits(&self.shared), &self.interrupt, inputs, job, keep_ids, &mut places)?;
+        let merged = compact::run(&duck_limits(&self.shared), &self.interrupt, inputs, job, keeping, &mut places)?;
         for output in &merged.outputs {
             self.shared.store.adopt(&output.file, &output.part.name)?;
         }
         Ok(merged)
+    }
+}
+
+/// The next job of a manifest. Parts on both sides of its barrier are looked at apart.
+fn next_job(manifest: &Manifest) -> Option<Job> {
+    let limits = merge::Limits::default();
+    let Some(barrier) = manifest.barrier() else { return merge::plan(&manifest.parts, &limits) };
+    let (before, after): (Vec<Part>, Vec<Part>) = manifest.parts.iter().cloned().partition(|part| part.max_seq <= barrier);
+    merge::plan(&after, &limits).or_else(|| merge::plan(&before, &limits))
+}
+
+/// What a merge forgets of ids, and where it must not add the ledger up: at checkpoints, where a replay may divide it.
+fn keeping(manifest: &Manifest, inputs: &[Input]) -> Keeping {
+    let ids_from_ms = i64::try_from(manifest.sealed_stream_ms.saturating_sub(KEEP_IDS_MS)).unwrap_or(i64::MAX);
+    let first_seq = inputs.iter().map(|input| input.part.min_seq).min().unwrap_or(0);
+    let last_seq = inputs.iter().map(|input| input.part.max_seq).max().unwrap_or(0);
+    let seqs = manifest.checkpoints.iter().map(|checkpoint| checkpoint.seq);
+    Keeping { ids_from_ms, ledger_apart: seqs.filter(|seq| (first_seq..last_seq).contains(seq)).collect() }
+}
+
+/// The merging of one partition.
+pub(crate) struct Merging {
+    worker: Arc<Worker>,
+    task: Option<JoinHandle<()>>,
+}
+
+struct Worker {
+    merger: Arc<Merger>,
+    board: Arc<Board>,
+    cancel: CancellationToken,
+}
+
+impl Merging {
+    pub(crate) fn new(shared: Arc<Shared>, partition: u32, commits: Arc<Commits>, board: Arc<Board>) -> Self {
+        let merger = Arc::new(Merger { shared, partition, commits, interrupt: Interrupt::default() });
+        Self { worker: Arc::new(Worker { merger, board, cancel: CancellationToken::new() }), task: None }
+    }
+
+    /// Looks for something to merge, unless a merge is running.
+    pub(crate) fn start(&mut self) {
+        let is_running = self.task.as_ref().is_some_and(|task| !task.is_finished());
+        if self.worker.merger.shared.config.compaction && !is_running {
+            self.task = Some(tokio::spawn(Arc::clone(&self.worker).run()));
+        }
+    }
+
+    /// Tells a running merge to end, without waiting for it.
+    pub(crate) fn interrupt(&self) {
+        self.worker.cancel.cancel();
+        self.worker.merger.interrupt.stop();
+    }
+
+    /// Ends a running merge.
+    pub(crate) async fn stop(&mut self) {
+        self.interrupt();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(partition = self.worker.merger.partition, %error, "merging failed");
+        }
+    }
+}
+
+impl Worker {
+    /// Merges until nothing is left to merge.
+    async fn run(self: Arc<Self>) {
+        loop {
+            let merged = tokio::select! {
+                merged = self.merger.next() => merged,
+                // Dropping a commit half way is harmless: the commits are not used any more.
+                () = self.cancel.cancelled() => return,
+            };
+            match merged {
+                Ok(None) => return,
+                Ok(Some(manifest)) => {
+                    self.board.clear(code::MERGE_FAILED);
+                    self.board.update(|numbers| {
+                        numbers.revision = manifest.revision;
+                        numbers.parts = manifest.parts.len() as u64;
+                        numbers.counts.merges += 1;
+                    });
+                }
+                // The partition itself notices that it was lost.
+                Err(MergeError::Write(WriteError::Interrupted) | MergeError::Commit(CommitError::Lost)) => return,
+                Err(error) => {
+                    tracing::warn!(partition = self.merger.partition, %error, "parts could not be merged");
+                    let is_unbalanced = matches!(
+                        error,
+                        MergeError::Write(WriteError::LedgerDiffers { .. }) | MergeError::Commit(CommitError::Unbalanced(_))
+                    );
+                    let code = if is_unbalanced { code::LEDGER_MISMATCH } else { code::MERGE_FAILED };
+                    return self.board.alarm(code, error.to_string());
+                }
+            }
+        }
     }
 }
 

@@ -2,21 +2,18 @@
 
 use crate::Shared;
 use crate::commits::CommitError;
-use crate::flush::{self, FlushError};
+use crate::flush::FlushError;
+use crate::intake::{Intake, IntakeError};
 use crate::merging::Merging;
-use crate::pending::{FlushLimits, Pending};
+use crate::pending::FlushLimits;
 use crate::requests::Requests;
 use crate::session::{self, End, Session};
 use crate::status::{Board, code};
-use crate::stored::Stored;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use weir_event::codec;
-use weir_event::model::EventBatch;
 use weir_event::subject;
-use weir_reader::stream::{self, Delivered};
-use weir_rollup::fold::{self, Arrival, KnownIds, OldRetry, State};
+use weir_reader::stream::{self, Delivered, PartitionStream};
 
 /// How long the last flush may take when the aggregator ends.
 const LAST_FLUSH_MS: u64 = 5_000;
@@ -106,10 +103,9 @@ struct Folding<'a> {
     shared: &'a Arc<Shared>,
     partition: u32,
     board: &'a Arc<Board>,
-    session: Session,
+    intake: Intake,
+    stream: PartitionStream,
     merging: Merging,
-    pending: Pending,
-    stored: Arc<Mutex<Stored>>,
     limits: FlushLimits,
     folded_seq: u64,
     sealed_seq: u64,
@@ -123,40 +119,36 @@ impl<'a> Folding<'a> {
             rows_max: config.flush_rows_max,
             bytes_max: config.flush_bytes_max,
         };
-        let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&session.commits), Arc::clone(board));
-        let sealed_seq = session.sealed_seq;
-        let manifest = session.commits.manifest().await;
+        let Session { commits, state, logic, stream, sealed_seq } = session;
+        let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&commits), Arc::clone(board));
+        let manifest = commits.manifest().await;
         board.clear(code::LOAD_FAILED);
         board.update(|numbers| {
+            let switched = manifest.promotion.as_ref().map_or(0, |promotion| promotion.revision);
+            if numbers.revision < switched {
+                // It was an operator, by a replay.
+                numbers.alarms.retain(|alarm| alarm.code != code::COMMIT_LOST);
+            }
             numbers.last_folded_seq = sealed_seq;
             numbers.sealed_seq = sealed_seq;
             numbers.revision = manifest.revision;
             numbers.parts = manifest.parts.len() as u64;
             numbers.rows_pending = 0;
         });
-        Self {
-            shared,
-            partition,
-            board,
-            session,
-            merging,
-            pending: Pending::default(),
-            stored: Arc::new(Mutex::new(Stored::new(flush::duck_limits(shared)))),
-            limits,
-            folded_seq: sealed_seq,
-            sealed_seq,
-        }
+        let intake = Intake::new(shared, partition, commits, logic, state);
+        Self { shared, partition, board, intake, stream, merging, limits, folded_seq: sealed_seq, sealed_seq }
     }
 
     async fn run(&mut self, requests: &mut Requests, cancel: &CancellationToken) -> Result<End, End> {
         self.merging.start();
-        let commits = Arc::clone(&self.session.commits);
+        let commits = Arc::clone(&self.intake.commits);
         loop {
-            if self.pending.is_full(self.limits) || (self.has_pending() && requests.wants_flush(self.folded_seq)) {
+            let is_wanted = self.intake.has_pending() && requests.wants_flush(self.folded_seq);
+            if self.intake.pending.is_full(self.limits) || is_wanted {
                 self.flush().await?;
             }
             requests.answer(self.sealed_seq).await;
-            let deadline = self.pending.deadline(self.limits);
+            let deadline = self.intake.pending.deadline(self.limits);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return self.end().await,
@@ -169,7 +161,7 @@ impl<'a> Folding<'a> {
                         Err(error) => requests.refuse(&message, &error.to_string()).await,
                     }
                 }
-                delivered = self.session.stream.next() => match delivered {
+                delivered = self.stream.next() => match delivered {
                     Ok(delivered) => self.fold(&delivered).await?,
                     Err(error) => {
                         // What was folded so far is good.
@@ -181,86 +173,38 @@ impl<'a> Folding<'a> {
         }
     }
 
-    fn has_pending(&self) -> bool {
-        self.pending.last().is_some()
-    }
-
     /// Folds one message. One that cannot be decoded stops the partition before it.
     async fn fold(&mut self, delivered: &Delivered) -> Result<(), End> {
-        let batch = match codec::decode(delivered.schema, &delivered.payload) {
-            Ok(batch) => batch,
+        let taken = match self.intake.take(delivered).await {
+            Ok(taken) => taken,
             Err(error) => {
+                // What was folded so far is good.
                 self.flush().await?;
-                let message = format!("message {} cannot be decoded: {error}", delivered.seq);
-                return Err(End::Stop { code: code::UNDECODABLE_BATCH, message });
+                let message = error.to_string();
+                return Err(match error {
+                    IntakeError::Undecodable { .. } => End::Stop { code: code::UNDECODABLE_BATCH, message },
+                    IntakeError::LookUp(_) => End::Again { code: Some(code::LOAD_FAILED), message },
+                });
             }
         };
-        let arrival = Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms };
-        let known = self.look_up(&batch, arrival).await?;
-        let folded = fold::fold(&mut self.session.state, &self.shared.rules, &batch, arrival, &known);
-        if let Some(jump) = &folded.jump {
+        if let Some(jump) = &taken.jump {
             let (expected, found) = (jump.expected, jump.found);
             let message =
-                format!("message {} of batcher {} has number {found}, expected {expected}", delivered.seq, batch.batcher);
+                format!("message {} of batcher {} has number {found}, expected {expected}", delivered.seq, taken.batcher);
             tracing::warn!(partition = self.partition, message, "batches are missing");
             self.board.alarm(code::NUMBER_JUMP, message);
         }
-        let (is_duplicate, counts) = (folded.duplicate_batch, folded.counts);
-        let rejected = folded.ledger.iter().map(|entry| entry.tally.rejected_total()).sum();
-        self.pending.add(delivered, batch.events.len(), folded, Instant::now());
         self.folded_seq = delivered.seq;
         self.board.update(|numbers| {
-            numbers.counts.add(is_duplicate, counts, rejected);
+            numbers.counts.add(taken.is_duplicate, taken.counts, taken.rejected);
             numbers.last_folded_seq = delivered.seq;
-            numbers.rows_pending = self.pending.rows.len() as u64;
+            numbers.rows_pending = self.intake.pending.rows.len() as u64;
         });
         Ok(())
     }
 
-    /// Which old retries of a batch are stored already, in parts or among the pending rows.
-    async fn look_up(&mut self, batch: &EventBatch, arrival: Arrival) -> Result<KnownIds, End> {
-        let wanted = fold::old_retries(&self.session.state, batch, arrival.stream_ms);
-        if wanted.is_empty() {
-            return Ok(KnownIds::new());
-        }
-        match self.look_up_stored(wanted.clone()).await {
-            Ok(mut known) => {
-                let stream_ms = self.session.state.stream_ms().max(arrival.stream_ms);
-                known.extend(self.pending.copies(&wanted, stream_ms));
-                Ok(known)
-            }
-            Err(message) => {
-                // What was folded so far is good.
-                self.flush().await?;
-                Err(End::Again { code: Some(code::LOAD_FAILED), message: format!("old retries cannot be looked up: {message}") })
-            }
-        }
-    }
-
-    async fn look_up_stored(&self, wanted: Vec<OldRetry>) -> Result<KnownIds, String> {
-        let manifest = self.session.commits.manifest().await;
-        let mut files = Vec::new();
-        for part in fold::parts_to_search(&manifest.parts, &wanted) {
-            files.push((part.name.clone(), self.shared.store.local_path(&part.name).map_err(|error| error.to_string())?));
-        }
-        if files.is_empty() {
-            return Ok(KnownIds::new());
-        }
-        let stored = Arc::clone(&self.stored);
-        let look = move || stored.lock().unwrap_or_else(PoisonError::into_inner).find(&files, &wanted);
-        tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-    }
-
     async fn flush(&mut self) -> Result<(), End> {
-        if !self.has_pending() {
-            return Ok(());
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let state = std::mem::take(&mut self.session.state);
-        let flushed = flush::flush(self.shared, self.partition, &self.session.commits, pending, state).await;
-        let (state, manifest): (State, _) = flushed.map_err(|error| failed(&error))?;
-        self.session.state = state;
-        let Some(manifest) = manifest else { return Ok(()) };
+        let Some(manifest) = self.intake.flush().await.map_err(|error| failed(&error))? else { return Ok(()) };
         self.sealed_seq = manifest.sealed_seq;
         self.board.clear(code::FLUSH_FAILED);
         self.board.update(|numbers| {

@@ -1,20 +1,23 @@
 //! Loads a partition as it was committed and makes sure that its stream is still the same one.
 
 use crate::Shared;
-use crate::commits::{CommitError, Commits, Committed};
+use crate::commits::{CommitError, Commits, Committed, Line};
 use crate::flush;
 use crate::status::code;
 use std::sync::Arc;
 use weir_event::subject;
 use weir_reader::stream::{self, PartitionStream, StreamState};
-use weir_reader::{ReaderError, heads, manifests, states};
+use weir_reader::{ReaderError, states};
 use weir_rollup::fold::State;
-use weir_rollup::manifest::StreamIdentity;
+use weir_rollup::manifest::{LogicFrom, Manifest, StreamIdentity};
+use weir_rollup::rules::Rules;
 
 /// A partition ready to be folded on.
 pub(crate) struct Session {
     pub(crate) commits: Arc<Commits>,
     pub(crate) state: State,
+    /// What the rows from here on are made with.
+    pub(crate) logic: (LogicFrom, Arc<Rules>),
     pub(crate) stream: PartitionStream,
     pub(crate) sealed_seq: u64,
 }
@@ -46,16 +49,14 @@ impl From<ReaderError> for End {
 pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session, End> {
     let region = &shared.config.region;
     let reach = stream::state(&shared.jetstream, region, partition).await?;
-    let head = heads::get(&shared.jetstream, region, partition).await?;
-    let (committed, state) = match head {
+    let (committed, state) = match Committed::load(shared, &Line::Served, partition).await? {
         None => {
             let name = subject::events_stream(region, partition);
             (Committed::nothing(region, partition, &name, &reach.created), State::default())
         }
-        Some(entry) => {
-            let manifest = manifests::load(&shared.store, &entry.head).await?;
-            let state = load_state(shared, &manifest).await?;
-            (Committed { manifest, name: Some(entry.head.manifest), kv_revision: entry.kv_revision }, state)
+        Some(committed) => {
+            let state = load_state(shared, &committed.manifest).await?;
+            (committed, state)
         }
     };
     let sealed_seq = committed.manifest.sealed_seq;
@@ -66,21 +67,33 @@ pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session
     if stream.created() != committed.manifest.stream.created {
         return Err(mismatch(format!("the stream was made anew at {} while it was opened", stream.created())));
     }
-    let commits = Arc::new(Commits::new(Arc::clone(shared), partition, committed));
-    announce_logic(shared, &commits).await?;
-    Ok(Session { commits, state, stream, sealed_seq })
+    let logic = choose_logic(shared, committed.manifest.logic.last()).await?;
+    let commits = Arc::new(Commits::new(Arc::clone(shared), Line::Served, partition, committed));
+    announce_logic(&commits, &logic.0).await?;
+    Ok(Session { commits, state, logic, stream, sealed_seq })
 }
 
-/// Commits that the rows from here on are made with this program's logic, where it is another than before: only then readers that have it
-/// too show the live end.
-async fn announce_logic(shared: &Shared, commits: &Commits) -> Result<(), End> {
-    let logic = shared.rules.logic();
+/// The logic for new rows: this program's fold, with the rules that an operator pinned, else with its own.
+async fn choose_logic(shared: &Shared, last: Option<&LogicFrom>) -> Result<(LogicFrom, Arc<Rules>), End> {
+    let Some(pinned) = last.filter(|last| last.pinned) else {
+        let rules = Arc::clone(shared.rulebook.own());
+        return Ok((LogicFrom::new(1, rules.logic()), rules));
+    };
+    match shared.rulebook.for_logic(&pinned.logic).await {
+        Ok(rules) => Ok((LogicFrom { pinned: true, ..LogicFrom::new(1, rules.logic()) }, rules)),
+        Err(error) => Err(End::Again { code: Some(code::LOAD_FAILED), message: error.to_string() }),
+    }
+}
+
+/// Commits that the rows from here on are made with this logic, where it is another than before: only then readers that have it too show
+/// the live end.
+async fn announce_logic(commits: &Commits, logic: &LogicFrom) -> Result<(), End> {
     let announced = commits.commit(|manifest| {
-        let is_news = manifest.revision > 0 && manifest.logic.last().is_none_or(|last| last.logic != logic);
-        if is_news {
-            flush::note_logic(&mut manifest.logic, manifest.sealed_seq, logic);
+        let entries = manifest.logic.len();
+        if manifest.revision > 0 {
+            flush::note_logic(&mut manifest.logic, manifest.sealed_seq, logic.clone());
         }
-        is_news
+        manifest.logic.len() != entries
     });
     match announced.await {
         Ok(None) => Ok(()),
@@ -95,14 +108,15 @@ async fn announce_logic(shared: &Shared, commits: &Commits) -> Result<(), End> {
     }
 }
 
-async fn load_state(shared: &Shared, manifest: &weir_rollup::manifest::Manifest) -> Result<State, End> {
+async fn load_state(shared: &Shared, manifest: &Manifest) -> Result<State, End> {
     let Some(encoded) = states::load(&shared.store, manifest).await? else { return Ok(State::default()) };
-    let failed = |message: String| End::Again { code: Some(code::LOAD_FAILED), message };
-    match tokio::task::spawn_blocking(move || State::decode(&encoded)).await {
-        Ok(Ok(state)) => Ok(state),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(error) => Err(failed(error.to_string())),
-    }
+    decode_state(encoded).await.map_err(|message| End::Again { code: Some(code::LOAD_FAILED), message })
+}
+
+/// A state from its bytes.
+pub(crate) async fn decode_state(encoded: Vec<u8>) -> Result<State, String> {
+    let decoded = tokio::task::spawn_blocking(move || State::decode(&encoded)).await;
+    decoded.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
 fn mismatch(message: String) -> End {

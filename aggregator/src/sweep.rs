@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
+use weir_reader::heads::HeadKey;
 use weir_reader::store::{Listed, Store};
-use weir_reader::{ReaderError, heads, manifests, states};
+use weir_reader::{ReaderError, heads, manifests, replays, states};
 use weir_rollup::manifest::Manifest;
 
 /// Pause between sweeps.
@@ -41,9 +42,32 @@ async fn sweep(shared: &Shared, partition: u32) -> Result<usize, ReaderError> {
     let mut files = store.list(&format!("parts/{region}-{partition}")).await?;
     files.extend(store.list(&states::folder(region, partition)).await?);
     let written = store.list(&manifests::folder(region, partition)).await?;
+    let shadows = store.list(&manifests::shadow_folder(region, partition)).await?;
     let Some(entry) = heads::get(&shared.jetstream, region, partition).await? else { return Ok(0) };
+    let served = manifests::load(store, &entry.head).await?;
+    let mut in_use = vec![entry.head.manifest];
+    // What a rollback restores is as good as served.
+    in_use.extend(served.promotion.and_then(|promotion| promotion.former).map(|former| former.name));
+    let shadow = shadow_in_use(shared, partition).await?;
     let oldest = SystemTime::now() - Duration::from_millis(shared.config.sweep_after_ms);
-    delete_unused(store, files, split(written, &entry.head.manifest, shared.config.manifests_kept, oldest), oldest).await
+    let (mut kept, mut dropped) = split(written, &in_use, shared.config.manifests_kept, oldest);
+    let (kept_shadows, dropped_shadows) = split(shadows, &Vec::from_iter(shadow), 0, oldest);
+    kept.extend(kept_shadows);
+    dropped.extend(dropped_shadows);
+    delete_unused(store, files, (kept, dropped), oldest).await
+}
+
+/// Name of the manifest of the shadow that is there, if one is.
+async fn shadow_in_use(shared: &Shared, partition: u32) -> Result<Option<String>, ReaderError> {
+    let region = &shared.config.region;
+    let record = match replays::get(&shared.jetstream, region).await {
+        Ok(Some(entry)) if entry.record.phase.has_shadow() => entry.record,
+        // The bucket is made by the next `weir up`: until then there are no replays.
+        Ok(_) | Err(ReaderError::StreamMissing { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let key = HeadKey::shadow(&record.id, region, partition);
+    Ok(heads::get_at(&shared.jetstream, &key).await?.map(|entry| entry.head.manifest))
 }
 
 /// Deletes files older than `oldest` that no kept manifest names, then the dropped manifests.
@@ -65,14 +89,14 @@ async fn delete_unused(
     Ok(doomed.len())
 }
 
-/// Names of the manifests to keep and to drop: the head's, the newest `keep`, and all younger than `oldest` stay.
-fn split(mut written: Vec<Listed>, head: &str, keep: usize, oldest: SystemTime) -> (Vec<String>, Vec<String>) {
+/// Names of the manifests to keep and to drop: those in use, the newest `keep`, and all younger than `oldest` stay.
+fn split(mut written: Vec<Listed>, in_use: &[String], keep: usize, oldest: SystemTime) -> (Vec<String>, Vec<String>) {
     // Names begin with the revision.
     written.sort_by(|a, b| b.name.cmp(&a.name));
     let mut kept = Vec::new();
     let mut dropped = Vec::new();
     for (rank, listed) in written.into_iter().enumerate() {
-        let stays = rank < keep || listed.modified >= oldest || listed.name == head;
+        let stays = rank < keep || listed.modified >= oldest || in_use.contains(&listed.name);
         if stays { &mut kept } else { &mut dropped }.push(listed.name);
     }
     (kept, dropped)
@@ -80,7 +104,11 @@ fn split(mut written: Vec<Listed>, head: &str, keep: usize, oldest: SystemTime) 
 
 fn name_objects(manifest: &Manifest, named: &mut HashSet<String>) {
     named.extend(manifest.parts.iter().map(|part| part.name.clone()));
-    named.extend(manifest.state.iter().map(|object| object.name.clone()));
+    let checkpoints = manifest.checkpoints.iter().map(|checkpoint| &checkpoint.state);
+    let logic = manifest.logic.iter().filter_map(|from| from.state.as_ref());
+    let promotion = manifest.promotion.iter().filter_map(|promotion| promotion.state.as_ref());
+    let states = manifest.state.iter().chain(checkpoints).chain(logic).chain(promotion);
+    named.extend(states.map(|object| object.name.clone()));
 }
 
 #[cfg(test)]
@@ -95,7 +123,7 @@ mod tests {
             |revision: u64, age: u64| Listed { name: manifests::name("local", 0, revision, "c"), bytes: 1, modified: hours(age) };
         let written = vec![listed(1, 90), listed(2, 80), listed(3, 70), listed(4, 1), listed(11, 60), listed(10, 65)];
         let head = manifests::name("local", 0, 2, "c");
-        let (kept, dropped) = split(written, &head, 2, hours(24));
+        let (kept, dropped) = split(written, &[head], 2, hours(24));
         let names = |revisions: &[u64]| revisions.iter().map(|r| manifests::name("local", 0, *r, "c")).collect::<Vec<_>>();
         assert_eq!(kept, names(&[11, 10, 4, 2]));
         assert_eq!(dropped, names(&[3, 1]));

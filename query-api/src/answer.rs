@@ -37,12 +37,20 @@ pub struct Meta {
     pub total_rows: Option<i64>,
     /// Up to when all events are counted, RFC 3339 in UTC with milliseconds.
     pub watermark: String,
-    /// Revision of the site's partition.
+    /// Revision of the site's partition; of a shadow its own.
     pub revision: u64,
+    /// The figures are those of a replay's shadow.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shadow: bool,
     /// Regions whose events are counted.
     pub regions: Vec<String>,
     /// [`IDENTITY_WINDOW`].
     pub identity_window: &'static str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[derive(Debug, Serialize)]

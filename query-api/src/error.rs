@@ -24,6 +24,26 @@ pub enum ApiError {
     /// No such address.
     #[error("There is nothing at this address.")]
     NotFound,
+    /// A revision that was swept, or its files.
+    #[error("Revision {wanted} is no longer kept. The oldest is {oldest}.")]
+    NoRevision {
+        /// Its number.
+        wanted: u64,
+        /// The oldest one after it that is kept.
+        oldest: u64,
+    },
+    /// A revision past the newest.
+    #[error("There is no revision {wanted} yet.")]
+    NoRevisionYet {
+        /// Its number.
+        wanted: u64,
+    },
+    /// No replay is in progress.
+    #[error("There is no shadow: no replay is in progress.")]
+    NoShadow,
+    /// A replay is in progress, without this partition, or has built nothing of it yet.
+    #[error("The replay in progress has no shadow of this site's events.")]
+    NotInShadow,
     /// Known address, wrong method.
     #[error("This address does not accept the method.")]
     Method,
@@ -53,7 +73,9 @@ impl ApiError {
         match self {
             Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
             Self::Refused(_) | Self::Body => StatusCode::BAD_REQUEST,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoRevision { .. } | Self::NoRevisionYet { .. } | Self::NoShadow | Self::NotInShadow => {
+                StatusCode::NOT_FOUND
+            }
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,8 +1,8 @@
 //! The query API: answers questions about sites from parts and the live end of the stream, and serves the dashboard.
 //!
 //! [`query`] and [`plan`] are pure: from JSON to a validated query, and from that to one SQL statement. [`engine`] runs statements on
-//! attached parts and on the tables that [`tail`] fills from the stream. [`control`] decides who may read what; [`service`] puts an
-//! answer together; [`http`] is the outside.
+//! attached parts and on the tables that [`tail`] fills from the stream; [`revision`] finds earlier states and the shadow of a replay.
+//! [`control`] decides who may read what; [`service`] puts an answer together; [`http`] is the outside.
 
 pub mod answer;
 pub mod clock;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod ledger;
 pub mod plan;
 pub mod query;
+pub mod revision;
 mod run;
 pub mod service;
 pub mod tail;

@@ -5,6 +5,7 @@ use crate::config::{Config, ConfigError};
 use crate::control::Directory;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::http;
+use crate::revision::Revisions;
 use crate::service::Service;
 use crate::tail::{Follower, HeadSlot, Limits, PartitionView};
 use crate::telemetry::Telemetry;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::{self, HeadChange};
+use weir_reader::rules::Rulebook;
 use weir_reader::store::Store;
 use weir_reader::{ReaderError, connect, jetstream};
 use weir_rollup::rules::{Rules, RulesError};
@@ -82,8 +84,8 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         timeout: Duration::from_millis(config.query_timeout_ms),
         parts_max: config.attached_parts_max,
     })?;
-    let rules = Rules::built_in()?;
     let store = Store::local(&config.files)?;
+    let rulebook = Arc::new(Rulebook::new(store.clone(), Rules::built_in()?));
     let (mut senders, mut partitions) = (BTreeMap::new(), BTreeMap::new());
     for partition in &config.partitions {
         let (sender, receiver) = watch::channel(Arc::new(PartitionView::loading("not connected to NATS")));
@@ -96,11 +98,12 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         store: store.clone(),
         region: config.region.clone(),
         collector_url: config.collector_url.clone(),
+        revisions: Revisions::new(store.clone(), &config.region, config.partitions.iter().copied()),
         partitions,
         clock: Clock::System,
         telemetry: Telemetry::default(),
     });
-    let region = Region { config, engine, rules, store, senders };
+    let region = Region { config, engine, rulebook, store, senders };
     let following = tokio::spawn(region.follow(Arc::clone(&service), cancel.clone()));
     let router = http::router(service);
     let serving = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
@@ -126,7 +129,7 @@ type Views = watch::Sender<Arc<PartitionView>>;
 struct Region {
     config: Config,
     engine: Arc<Engine>,
-    rules: Arc<Rules>,
+    rulebook: Arc<Rulebook>,
     store: Store,
     senders: BTreeMap<u32, Views>,
 }
@@ -137,6 +140,7 @@ impl Region {
             connected = connect_until(&self.config) => connected,
             () = cancel.cancelled() => return,
         };
+        service.revisions.connect(connected.clone());
         let mut tasks = JoinSet::new();
         let mut heads = BTreeMap::new();
         for (partition, views) in self.senders {
@@ -144,7 +148,7 @@ impl Region {
             heads.insert(partition, sender);
             let follower = Follower {
                 engine: Arc::clone(&self.engine),
-                rules: Arc::clone(&self.rules),
+                rulebook: Arc::clone(&self.rulebook),
                 store: self.store.clone(),
                 jetstream: connected.clone(),
                 region: self.config.region.clone(),

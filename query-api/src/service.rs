@@ -9,6 +9,7 @@ use crate::ledger::{self, LedgerAnswer, Period, Whose};
 use crate::plan::{self, Scope, Source};
 use crate::query::calendar::Calendar;
 use crate::query::{DateRange, Query, RESULTS_MAX, Range, Refusal, TimeUnit};
+use crate::revision::{Revision, Revisions};
 use crate::tail::{self, PartitionView};
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
@@ -39,6 +40,8 @@ pub struct Service {
     pub collector_url: Option<String>,
     /// The newest view of each partition.
     pub partitions: BTreeMap<u32, watch::Receiver<Arc<PartitionView>>>,
+    /// Earlier states, and the shadow of a replay.
+    pub revisions: Revisions,
     /// The time.
     pub clock: Clock,
     /// Counts.
@@ -47,20 +50,22 @@ pub struct Service {
 
 impl Service {
     /// Answers a query of a site; `site_name` is how the caller called it.
-    pub async fn query(&self, site: Site, site_name: String, query: Query) -> Result<Bytes, ApiError> {
-        let view = self.view(site.partition)?;
+    pub async fn query(&self, site: Site, site_name: String, query: Query, revision: Revision) -> Result<Bytes, ApiError> {
+        let partition = site.partition;
+        let view = self.view(partition, revision).await?;
         let (now_ms, region, store) = (self.clock.now_ms(), self.region.clone(), self.store.clone());
         let work = move |session: &Session<'_>| {
-            let question =
-                Question { site: &site, site_name: &site_name, view: &view, store: &store, region, now_ms: now_ms as i64 };
+            let (now_ms, shadow) = (now_ms as i64, revision.is_shadow());
+            let question = Question { site: &site, site_name: &site_name, view: &view, shadow, store: &store, region, now_ms };
             question.answer(session, query)
         };
-        Ok(self.engine.run(work).await??)
+        Ok(self.run(partition, revision, work).await??)
     }
 
     /// How many visitors had an event in the last five minutes.
-    pub async fn current_visitors(&self, site: Site) -> Result<i64, ApiError> {
-        let view = self.view(site.partition)?;
+    pub async fn current_visitors(&self, site: Site, revision: Revision) -> Result<i64, ApiError> {
+        let partition = site.partition;
+        let view = self.view(partition, revision).await?;
         let end_ms = self.clock.now_ms() as i64 + 1_000;
         let range = Range { start_ms: end_ms - 1_000 - CURRENT_MS, end_ms };
         let store = self.store.clone();
@@ -69,21 +74,33 @@ impl Service {
             let sources = attached.rows(&view, site.id, range);
             integer(session, &plan::current_visitors(site.id, range, &sources))
         };
-        Ok(self.engine.run(work).await?.unwrap_or(0))
+        Ok(self.run(partition, revision, work).await?.unwrap_or(0))
     }
 
     /// What became of the events of a site, or of all; `site_name` is how the caller called it.
-    pub async fn ledger(&self, whose: Whose, site_name: Option<String>, period: Period) -> Result<LedgerAnswer, ApiError> {
+    pub async fn ledger(
+        &self,
+        whose: Whose,
+        site_name: Option<String>,
+        period: Period,
+        revision: Revision,
+    ) -> Result<LedgerAnswer, ApiError> {
         let partitions: Vec<u32> = match &whose {
             Whose::Site(site) => vec![site.partition],
             Whose::Unknown => vec![ledger::UNKNOWN_SITES_PARTITION],
             Whose::All => self.partitions.keys().copied().collect(),
         };
-        let views = partitions.into_iter().map(|partition| Ok((partition, self.view(partition)?)));
-        let views = views.collect::<Result<Vec<_>, ApiError>>()?;
+        if matches!(revision, Revision::Number(_)) && partitions.len() > 1 {
+            return Err(Refusal::RevisionOfAll.into());
+        }
+        let mut views = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            views.push((partition, self.view(partition, revision).await?));
+        }
+        let partition = views.first().map_or(0, |(partition, _)| *partition);
         let (store, region) = (self.store.clone(), self.region.clone());
-        let question = ledger::Question { whose, site_name, period, views, store, region };
-        Ok(self.engine.run(move |session| question.answer(session)).await?)
+        let question = ledger::Question { whose, site_name, period, views, shadow: revision.is_shadow(), store, region };
+        self.run(partition, revision, move |session| question.answer(session)).await
     }
 
     /// Why queries cannot be answered yet.
@@ -98,9 +115,28 @@ impl Service {
         })
     }
 
-    fn view(&self, partition: u32) -> Result<Arc<PartitionView>, ApiError> {
-        let view = self.partitions.get(&partition).map(|view| Arc::clone(&view.borrow()));
-        view.filter(|view| view.is_ready).ok_or(ApiError::Unavailable)
+    /// The newest view of a partition, ready or not.
+    fn served(&self, partition: u32) -> Result<Arc<PartitionView>, ApiError> {
+        self.partitions.get(&partition).map(|view| Arc::clone(&view.borrow())).ok_or(ApiError::Unavailable)
+    }
+
+    async fn view(&self, partition: u32, revision: Revision) -> Result<Arc<PartitionView>, ApiError> {
+        self.revisions.view(partition, revision, self.served(partition)?).await
+    }
+
+    /// Runs work on the view of a revision. Files of one that is not the newest may be swept at any time.
+    async fn run<T: Send + 'static>(
+        &self,
+        partition: u32,
+        revision: Revision,
+        work: impl FnOnce(&Session<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.engine.run(work).await {
+            Err(EngineError::Missing { .. }) if revision != Revision::Newest => {
+                Err(self.revisions.gone(partition, revision, &*self.served(partition)?).await)
+            }
+            outcome => Ok(outcome?),
+        }
     }
 }
 
@@ -109,6 +145,7 @@ struct Question<'a> {
     site: &'a Site,
     site_name: &'a str,
     view: &'a PartitionView,
+    shadow: bool,
     store: &'a Store,
     region: String,
     now_ms: i64,
@@ -141,6 +178,7 @@ impl Question<'_> {
             total_rows: None,
             watermark: rfc3339(self.view.watermark_ms),
             revision: self.view.revision(),
+            shadow: self.shadow,
             regions: vec![self.region],
             identity_window: IDENTITY_WINDOW,
         };

@@ -3,8 +3,10 @@
 use crate::backoff::Backoff;
 use crate::error::ReaderError;
 use crate::pull::{self, Pull};
+use async_nats::HeaderMap;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use async_nats::jetstream::{Context, Message};
 use bytes::Bytes;
@@ -56,6 +58,21 @@ pub async fn get(jetstream: &Context, bucket: &str, key: &str) -> Result<Option<
             _ => Err(ReaderError::request("reading a key", error)),
         },
     }
+}
+
+/// Sends a value that the server takes only while the key's revision is `expected` (0 = never written); the new revision.
+pub(crate) async fn publish_expecting(
+    jetstream: &Context,
+    bucket: &str,
+    key: &str,
+    expected: u64,
+    value: Bytes,
+) -> Result<u64, PublishErrorKind> {
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string().as_str());
+    let subject = format!("$KV.{bucket}.{key}");
+    let acknowledgement = jetstream.publish_with_headers(subject, headers, value).await.map_err(|error| error.kind())?;
+    acknowledgement.await.map(|done| done.sequence).map_err(|error| error.kind())
 }
 
 /// Follows the keys of a bucket that match a filter, first those that are there.

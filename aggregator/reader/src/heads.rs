@@ -3,7 +3,6 @@
 use crate::backoff::Backoff;
 use crate::buckets::{self, Change};
 use crate::error::ReaderError;
-use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishErrorKind;
 use bytes::Bytes;
@@ -17,6 +16,25 @@ pub struct HeadEntry {
     pub head: Head,
     /// What the next compare-and-set must name.
     pub kv_revision: u64,
+}
+
+/// Where a head is kept: the served one of a partition, or that of a shadow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadKey {
+    bucket: &'static str,
+    key: String,
+}
+
+impl HeadKey {
+    /// The head of what is served.
+    pub fn served(region: &str, partition: u32) -> Self {
+        Self { bucket: subject::HEADS_BUCKET, key: subject::head_key(region, partition) }
+    }
+
+    /// The head of a shadow.
+    pub fn shadow(replay_id: &str, region: &str, partition: u32) -> Self {
+        Self { bucket: subject::REPLAY_BUCKET, key: subject::shadow_key(replay_id, region, partition) }
+    }
 }
 
 /// The outcome of a compare-and-set, once it is known.
@@ -57,36 +75,35 @@ pub enum HeadChange {
     CaughtUp,
 }
 
-/// Reads a partition's head from the bucket's leader; `None` when nothing was committed yet.
+/// Reads a partition's served head from the bucket's leader; `None` when nothing was committed yet.
 pub async fn get(jetstream: &Context, region: &str, partition: u32) -> Result<Option<HeadEntry>, ReaderError> {
-    let key = subject::head_key(region, partition);
-    let Some(entry) = buckets::get(jetstream, subject::HEADS_BUCKET, &key).await? else { return Ok(None) };
-    let Some(value) = entry.value else {
-        return Err(ReaderError::malformed(&key, "the head was deleted"));
-    };
-    Ok(Some(HeadEntry { head: parse(&key, &value)?, kv_revision: entry.revision }))
+    get_at(jetstream, &HeadKey::served(region, partition)).await
 }
 
-/// Moves a partition's head if its revision in the bucket is still `expected` (0 = there is none), and returns once the outcome is known.
+/// Reads a head from the bucket's leader; `None` when nothing was committed yet.
+pub async fn get_at(jetstream: &Context, at: &HeadKey) -> Result<Option<HeadEntry>, ReaderError> {
+    let HeadKey { bucket, key } = at;
+    let Some(entry) = buckets::get(jetstream, bucket, key).await? else { return Ok(None) };
+    let Some(value) = entry.value else {
+        return Err(ReaderError::malformed(key, "the head was deleted"));
+    };
+    Ok(Some(HeadEntry { head: parse(key, &value)?, kv_revision: entry.revision }))
+}
+
+/// Moves a head if its revision in the bucket is still `expected` (0 = there is none), and returns once the outcome is known.
 ///
 /// After an unclear answer the head is read and its commit id compared; while it is still the expected one, the very same bytes are sent
 /// again. It goes on for as long as NATS is away: drop the future to give up, then nothing is known of the outcome.
-pub async fn compare_and_set(
-    jetstream: &Context,
-    region: &str,
-    partition: u32,
-    expected: u64,
-    head: &Head,
-) -> Result<Swap, ReaderError> {
-    let key = subject::head_key(region, partition);
-    let bytes = Bytes::from(serde_json::to_vec(head).map_err(|cause| ReaderError::malformed(&key, cause))?);
+pub async fn compare_and_set(jetstream: &Context, at: &HeadKey, expected: u64, head: &Head) -> Result<Swap, ReaderError> {
+    let key = at.key.as_str();
+    let bytes = Bytes::from(serde_json::to_vec(head).map_err(|cause| ReaderError::malformed(key, cause))?);
     let mut backoff = Backoff::default();
     loop {
-        match send(jetstream, &key, expected, bytes.clone()).await {
+        match send(jetstream, at, expected, bytes.clone()).await {
             Ok(kv_revision) => return Ok(Swap::Committed { kv_revision }),
             Err(error) => tracing::debug!(head.key = key, %error, "compare-and-set of the head was not confirmed"),
         }
-        match get(jetstream, region, partition).await {
+        match get_at(jetstream, at).await {
             Ok(current) => {
                 if let Some(swap) = decide(expected, &head.commit_id, current) {
                     return Ok(swap);
@@ -113,12 +130,8 @@ fn decide(expected: u64, commit_id: &str, current: Option<HeadEntry>) -> Option<
     }
 }
 
-async fn send(jetstream: &Context, key: &str, expected: u64, bytes: Bytes) -> Result<u64, PublishErrorKind> {
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string().as_str());
-    let subject = format!("$KV.{}.{key}", subject::HEADS_BUCKET);
-    let acknowledgement = jetstream.publish_with_headers(subject, headers, bytes).await.map_err(|error| error.kind())?;
-    acknowledgement.await.map(|done| done.sequence).map_err(|error| error.kind())
+async fn send(jetstream: &Context, at: &HeadKey, expected: u64, bytes: Bytes) -> Result<u64, PublishErrorKind> {
+    buckets::publish_expecting(jetstream, at.bucket, &at.key, expected, bytes).await
 }
 
 /// Follows the heads of all partitions of all regions.

@@ -7,6 +7,8 @@ pub mod error;
 pub mod heads;
 pub mod manifests;
 mod pull;
+pub mod replays;
+pub mod rules;
 pub mod states;
 pub mod store;
 pub mod stream;

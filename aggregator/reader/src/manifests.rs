@@ -18,9 +18,27 @@ pub fn name(region: &str, partition: u32, revision: u64, commit_id: &str) -> Str
     format!("{}/{revision:012}-{commit_id}.json", folder(region, partition))
 }
 
-/// Writes a manifest durably and returns its name and checksum, for the head.
+/// Folder of the manifests of a partition's shadows.
+pub fn shadow_folder(region: &str, partition: u32) -> String {
+    format!("shadow/{region}-{partition}")
+}
+
+/// Name of the manifest of a shadow's revision.
+pub fn shadow_name(region: &str, partition: u32, revision: u64, commit_id: &str) -> String {
+    format!("{}/{revision:012}-{commit_id}.json", shadow_folder(region, partition))
+}
+
+/// Writes a manifest of what is served durably and returns its name and checksum, for the head.
 pub async fn put(store: &Store, manifest: &Manifest, commit_id: &str) -> Result<ObjectRef, ReaderError> {
-    let name = name(&manifest.region, manifest.partition, manifest.revision, commit_id);
+    put_as(store, manifest, name(&manifest.region, manifest.partition, manifest.revision, commit_id)).await
+}
+
+/// Writes a manifest of a shadow durably and returns its name and checksum, for the head.
+pub async fn put_shadow(store: &Store, manifest: &Manifest, commit_id: &str) -> Result<ObjectRef, ReaderError> {
+    put_as(store, manifest, shadow_name(&manifest.region, manifest.partition, manifest.revision, commit_id)).await
+}
+
+async fn put_as(store: &Store, manifest: &Manifest, name: String) -> Result<ObjectRef, ReaderError> {
     let bytes = serde_json::to_vec(manifest).map_err(|cause| ReaderError::malformed(&name, cause))?;
     store.put(&name, Bytes::from(bytes)).await
 }
@@ -34,6 +52,11 @@ pub async fn load(store: &Store, head: &Head) -> Result<Manifest, ReaderError> {
         return Err(ReaderError::malformed(&head.manifest, "revision or sealed sequence differs from the head's"));
     }
     Ok(manifest)
+}
+
+/// Reads a manifest by its name and checksum, as another manifest tells them.
+pub async fn read_checked(store: &Store, object: &ObjectRef) -> Result<Manifest, ReaderError> {
+    parse(&object.name, &store.get_checked(object, MANIFEST_BYTES_MAX).await?)
 }
 
 /// Reads a manifest by its name alone, as a parent or a listing tells it.
@@ -84,7 +107,7 @@ mod tests {
             }],
             state: vec![ObjectRef { name: "state/local-0/9-b.state.zst".to_owned(), checksum: "cd".to_owned() }],
             archived_seq: 0,
-            logic: vec![LogicFrom { from_seq: 1, logic: "1-0123456789abcdef".to_owned() }],
+            logic: vec![LogicFrom::new(1, "1-0123456789abcdef")],
             stream: StreamIdentity {
                 name: "EVENTS_local_0".to_owned(),
                 created: "2026-11-21T03:00:00.123456789Z".to_owned(),
@@ -92,6 +115,8 @@ mod tests {
             },
             written_ms: 1_700_000_001_000,
             accepted: None,
+            checkpoints: Vec::new(),
+            promotion: None,
         }
     }
 

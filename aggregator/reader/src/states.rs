@@ -37,8 +37,13 @@ pub async fn load(store: &Store, manifest: &Manifest) -> Result<Option<Vec<u8>>,
         [object] => object,
         _ => return Err(ReaderError::malformed("manifest", "it names state deltas, which this program does not read")),
     };
+    load_object(store, object).await.map(Some)
+}
+
+/// Reads an encoded state by itself, as a checkpoint names it.
+pub async fn load_object(store: &Store, object: &ObjectRef) -> Result<Vec<u8>, ReaderError> {
     let compressed = store.get_checked(object, STATE_OBJECT_BYTES_MAX).await?;
-    blocking(&object.name, move || decompress(&compressed)).await.map(Some)
+    blocking(&object.name, move || decompress(&compressed)).await
 }
 
 fn decompress(compressed: &[u8]) -> std::io::Result<Vec<u8>> {

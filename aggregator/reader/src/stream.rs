@@ -65,12 +65,38 @@ pub async fn message_id_at(jetstream: &Context, region: &str, partition: u32, se
     }
     // A consumer rather than a direct get: it needs no further permission, and is never answered from a copy that lags behind.
     let deliver = DeliverPolicy::ByStartSequence { start_sequence: seq };
-    let mut opened = pull::open(jetstream, &stream, deliver, String::new()).await?;
+    let first = first_delivered(jetstream, region, partition, deliver).await?;
+    Ok(first.filter(|delivered| delivered.seq == seq).map(|delivered| delivered.message_id))
+}
+
+/// When JetStream stored the message at a sequence, Unix milliseconds; `None` when the stream does not have that message.
+pub async fn time_of(jetstream: &Context, region: &str, partition: u32, seq: u64) -> Result<Option<u64>, ReaderError> {
+    let deliver = DeliverPolicy::ByStartSequence { start_sequence: seq.max(1) };
+    let first = first_delivered(jetstream, region, partition, deliver).await?;
+    Ok(first.filter(|delivered| delivered.seq == seq).map(|delivered| delivered.stream_ms))
+}
+
+/// The first sequence stored at a time (Unix milliseconds) or later; the one after the last when there is none.
+pub async fn seq_at(jetstream: &Context, region: &str, partition: u32, time_ms: u64) -> Result<u64, ReaderError> {
+    let state = state(jetstream, region, partition).await?;
+    let nanos = i128::from(time_ms) * 1_000_000;
+    let start_time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .map_err(|cause| ReaderError::Request { operation: "asking for a time", cause: cause.into() })?;
+    let first = first_delivered(jetstream, region, partition, DeliverPolicy::ByStartTime { start_time }).await?;
+    Ok(first.map_or(state.last_seq + 1, |delivered| delivered.seq))
+}
+
+async fn first_delivered(
+    jetstream: &Context,
+    region: &str,
+    partition: u32,
+    deliver: DeliverPolicy,
+) -> Result<Option<Delivered>, ReaderError> {
+    let mut opened = pull::open(jetstream, &subject::events_stream(region, partition), deliver, String::new()).await?;
     if opened.pending == 0 {
         return Ok(None);
     }
-    let delivered = delivered(&opened.next().await?)?;
-    Ok((delivered.seq == seq).then_some(delivered.message_id))
+    delivered(&opened.next().await?).map(Some)
 }
 
 /// Reads a partition's stream from a sequence on: every message exactly once, in order, without a gap.

@@ -166,7 +166,7 @@ async fn a_head_moves_only_from_where_it_stands() {
     let jetstream = nats.jetstream.clone();
     let swap = move |expected, head: Head| {
         let jetstream = jetstream.clone();
-        async move { heads::compare_and_set(&jetstream, "local", 0, expected, &head).await.unwrap() }
+        async move { heads::compare_and_set(&jetstream, &heads::HeadKey::served("local", 0), expected, &head).await.unwrap() }
     };
     assert_eq!(heads::get(&nats.jetstream, "local", 0).await.unwrap(), None);
     let Swap::Committed { kv_revision: first } = swap(0, head(1, "a")).await else { panic!("the first commit") };
@@ -190,7 +190,9 @@ async fn a_watch_tells_what_is_there_then_what_changes_through_a_restart() {
     assert_eq!(watch.next().await, HeadChange::CaughtUp, "an empty bucket");
     for revision in 1..=2 {
         let expected = revision - 1;
-        heads::compare_and_set(&nats.jetstream, "eu.west", 7, expected, &head(revision, "a")).await.unwrap();
+        heads::compare_and_set(&nats.jetstream, &heads::HeadKey::served("eu.west", 7), expected, &head(revision, "a"))
+            .await
+            .unwrap();
         let entry = HeadEntry { head: head(revision, "a"), kv_revision: revision };
         assert_eq!(watch.next().await, HeadChange::Moved { region: "eu.west".to_owned(), partition: 7, entry });
     }

@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod fold;
 pub mod ledger;
+pub mod logic;
 pub mod manifest;
 pub mod merge;
 pub mod part;

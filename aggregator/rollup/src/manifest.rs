@@ -53,9 +53,20 @@ pub struct Manifest {
     /// Events accepted through `sealed_seq`, counted by the fold: as many as the parts have rows. `None` in manifests of before the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<u64>,
+    /// States that are kept, the first one of each UTC day of stream time, ascending: where a replay can begin beside the stream's start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Checkpoint>,
+    /// The last promotion of a replay or the last rollback; `None` when there was none, or its rollback is no longer offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Promotion>,
 }
 
 impl Manifest {
+    /// Parts on both sides of this sequence must not be merged: a rollback would take those up to it back.
+    pub fn barrier(&self) -> Option<u64> {
+        self.promotion.as_ref().filter(|promotion| promotion.former.is_some()).map(|promotion| promotion.through_seq)
+    }
+
     /// Event rows of all parts.
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
@@ -154,6 +165,63 @@ pub struct LogicFrom {
     pub from_seq: u64,
     /// Fold version and rule digest, `<fold>-<first 16 hex digits of the digest>`.
     pub logic: String,
+    /// The rules were chosen by an operator: a newer program goes on with them instead of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// State that the fold continued from instead of its own: after a rollback, that of the replay which made the rows that stayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ObjectRef>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// The fold's state after a sequence, kept so that a replay can begin there. Ledger rows are never added up across a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Last sequence folded into it.
+    pub seq: u64,
+    /// JetStream time of that message, Unix milliseconds.
+    pub stream_ms: u64,
+    /// `Nats-Msg-Id` of that message.
+    pub message_id: String,
+    /// The encoded state.
+    pub state: ObjectRef,
+}
+
+/// What put another history in the place of the served one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PromotionKind {
+    /// The shadow of a replay became what is served.
+    Promote,
+    /// What was served before a promotion became so again.
+    Rollback,
+}
+
+/// A switch of a partition's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// Id of the replay.
+    pub replay_id: String,
+    /// Which way.
+    pub kind: PromotionKind,
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
+    /// The revision that the switch made.
+    pub revision: u64,
+    /// First sequence whose rows were exchanged.
+    pub from_seq: u64,
+    /// Last sequence whose rows were exchanged: what was sealed at the switch.
+    pub through_seq: u64,
+    /// The manifest that a rollback restores; `None` = there is nothing to roll back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<ObjectRef>,
+    /// The fold's state at `through_seq` in the history that came in; `None` = the empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ObjectRef>,
 }
 
 /// What tells a stream from a recreated or rewound one.

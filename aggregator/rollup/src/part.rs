@@ -16,7 +16,7 @@ pub const SORT_ORDER: &str = "site_id, event_ms // 3600000, visitor_id, event_ms
 /// Order of the rows of `visits` in a part, as an `ORDER BY` list.
 pub const VISITS_SORT_ORDER: &str = "site_id, first_ms // 3600000 NULLS LAST, visitor_id, visit_id";
 /// Order of the rows of `ledger` in a part, as an `ORDER BY` list.
-pub const LEDGER_SORT_ORDER: &str = "site_id, hour_ms, kind";
+pub const LEDGER_SORT_ORDER: &str = "site_id, hour_ms, kind, seq";
 
 /// Keys of the table `meta`. Numbers are decimal text.
 pub mod meta {
@@ -168,10 +168,13 @@ pub fn counted_ledger_sql(events_relation: &str) -> String {
 }
 
 /// `SELECT` that adds up ledger rows by site, hour and kind, with the columns of `ledger` in its order.
-pub fn merge_ledger_sql(ledger_relation: &str) -> String {
+///
+/// Rows up to one of the `apart` sequences are not added to rows after it: there the ledger can be divided later.
+pub fn merge_ledger_sql(ledger_relation: &str, apart: &[u64]) -> String {
+    let stretch: String = apart.iter().map(|seq| format!(", seq > {seq}")).collect();
     format!(
         "SELECT max(seq) AS seq, site_id, hour_ms, kind, CAST(sum(count) AS UBIGINT) AS count FROM {ledger_relation} \
-         GROUP BY site_id, hour_ms, kind"
+         GROUP BY site_id, hour_ms, kind{stretch}"
     )
 }
 

@@ -12,11 +12,10 @@ mod referrer;
 mod source;
 
 use cache::Cache;
-use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 
 pub use agent::Agent;
-pub use data::{RuleData, RulesError};
+pub use data::{RULE_FILE_BYTES_MAX, RULES_VERSION, RuleData, RulesError};
 
 /// User agents are judged by their first characters up to this many bytes.
 const AGENT_BYTES_MAX: usize = 2000;
@@ -85,7 +84,7 @@ impl Rules {
     /// When a file is not readable or an expression does not compile.
     pub fn new(data: RuleData) -> Result<Self, RulesError> {
         Ok(Self {
-            digest: digest(&data),
+            digest: data.digest(),
             agents: agent::Agents::new(&data)?,
             sources: source::Sources::new(&data.sources)?,
             channels: channel::Channels::new(&data.channels)?,
@@ -138,18 +137,6 @@ impl Rules {
         let channel = self.channels.of(&channel::Facts { source: &source, entrance });
         Acquisition { source: source.name, referrer: referrer.map(|referrer| referrer.text()).unwrap_or_default(), channel }
     }
-}
-
-/// Each file's name, length and bytes go into the digest, in a fixed order.
-fn digest(data: &RuleData) -> String {
-    let mut hasher = Sha256::new();
-    for (name, text) in data.files() {
-        hasher.update(name.as_bytes());
-        hasher.update([0]);
-        hasher.update((text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hex::encode(hasher.finalize())
 }
 
 /// The longest prefix of whole characters within the limit.
@@ -235,9 +222,9 @@ mod tests {
         assert_eq!(rules.digest().len(), 64);
         assert_eq!(rules.logic(), format!("2-{}", rules.digest().get(..16).unwrap()));
         let mut data = rules.data().clone();
-        assert_eq!(digest(&data), rules.digest());
+        assert_eq!(data.digest(), rules.digest());
         data.channels.to_mut().push(' ');
-        assert_ne!(digest(&data), rules.digest());
+        assert_ne!(data.digest(), rules.digest());
     }
 
     #[test]

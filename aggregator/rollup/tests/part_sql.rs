@@ -88,7 +88,7 @@ fn arrow_columns_are_the_schemas() {
     assert_eq!(described("events"), described(&part::events_sql("events", 0)));
     assert_eq!(described("visits"), described(&part::visits_sql("events")));
     assert_eq!(described("visits"), described(&part::merge_visits_sql("visits")));
-    assert_eq!(described("ledger"), described(&part::merge_ledger_sql("ledger")));
+    assert_eq!(described("ledger"), described(&part::merge_ledger_sql("ledger", &[])));
     assert_eq!(described("ledger"), described(&part::counted_ledger_sql("events")));
     let mut statement = connection.prepare(&part::events_sql("events", 0)).unwrap();
     statement.execute([]).unwrap();
@@ -174,7 +174,7 @@ fn a_ledger_is_stored_added_up_and_told_from_events() {
     appender.append_record_batch(columns::ledger_batch(&rows).unwrap()).unwrap();
     appender.flush().unwrap();
     assert_eq!(
-        lines(&connection, &part::merge_ledger_sql("ledger")),
+        lines(&connection, &part::merge_ledger_sql("ledger", &[])),
         [
             "{'seq': 3, 'site_id': 1, 'hour_ms': 1736942400000, 'kind': 'rejected:url', 'count': 1}",
             "{'seq': 4, 'site_id': 1, 'hour_ms': 0, 'kind': late, 'count': 1}",

@@ -116,7 +116,7 @@ async fn make_old(region: &Region) {
         .tamper(|manifest| {
             manifest.accepted = None;
             let digest = manifest.logic[0].logic.split_once('-').unwrap().1.to_owned();
-            manifest.logic = vec![LogicFrom { from_seq: 1, logic: format!("1-{digest}") }];
+            manifest.logic = vec![LogicFrom::new(1, format!("1-{digest}"))];
             for part in &mut manifest.parts {
                 (part.format, part.ledger) = (1, None);
             }
@@ -144,7 +144,7 @@ async fn a_home_of_before_the_ledger_goes_on() {
         tokio::task::yield_now().await;
     }
     let announced = region.manifest().await.unwrap();
-    let logic = LogicFrom { from_seq: 6, logic: Rules::built_in().unwrap().logic() };
+    let logic = LogicFrom::new(6, Rules::built_in().unwrap().logic());
     assert_eq!((announced.revision, announced.sealed_seq, announced.logic.last()), (old.revision + 1, 5, Some(&logic)));
     assert_eq!((announced.accepted, &announced.parts), (Some(100), &old.parts));
     for number in 6..=12 {

@@ -1,5 +1,6 @@
 //! A real nats-server with the aggregator's permissions, synthetic batches, and what the committed parts hold.
 
+use crate::history::History;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{Context, kv, stream};
 use std::path::{Path, PathBuf};
@@ -7,16 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use weir_aggregator::replay::{Replayer, Settings};
 use weir_aggregator::{Config, RunError};
 use weir_event::model::{Event, EventBatch, Refused};
 use weir_event::{codec, subject};
 use weir_reader::store::Store;
 use weir_reader::{NatsConfig, buckets, heads, manifests};
-use weir_rollup::fold::{self, Arrival, KnownIds, State};
-use weir_rollup::ledger::Book;
 use weir_rollup::manifest::{Head, Manifest, Part};
 use weir_rollup::part;
-use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
 /// Longest wait for anything.
@@ -45,7 +44,7 @@ impl Region {
         let jetstream = weir_reader::jetstream(connect_patiently(&nats_config(port, "admin")).await);
         let region = Self { folder, server: Some(server), port, jetstream };
         region.make_stream().await;
-        for bucket in [subject::HEADS_BUCKET, subject::STATUS_BUCKET] {
+        for bucket in [subject::HEADS_BUCKET, subject::STATUS_BUCKET, subject::REPLAY_BUCKET] {
             let config = kv::Config { bucket: bucket.to_owned(), history: 1, ..kv::Config::default() };
             region.jetstream.create_key_value(config).await.unwrap();
         }
@@ -77,6 +76,12 @@ impl Region {
 
     pub(crate) fn config(&self) -> Config {
         Config::new(nats_config(self.port, "aggregator"), "local", vec![0], self.folder.path())
+    }
+
+    /// Replays of this region.
+    pub(crate) async fn replayer(&self) -> Replayer {
+        let client = connect_patiently(&nats_config(self.port, "admin")).await;
+        Replayer::open(Settings::new(client, "local", vec![0], self.folder.path())).unwrap()
     }
 
     pub(crate) async fn publish(&self, batch: &EventBatch) -> u64 {
@@ -166,7 +171,8 @@ impl Region {
         let object = manifests::put(&self.store(), &manifest, &commit_id).await.unwrap();
         let (revision, sealed_seq) = (manifest.revision, manifest.sealed_seq);
         let head = Head { revision, sealed_seq, manifest: object.name, checksum: object.checksum, commit_id };
-        let swap = heads::compare_and_set(&self.jetstream, "local", 0, entry.kv_revision, &head).await.unwrap();
+        let swap =
+            heads::compare_and_set(&self.jetstream, &heads::HeadKey::served("local", 0), entry.kv_revision, &head).await.unwrap();
         assert!(matches!(swap, heads::Swap::Committed { .. }));
     }
 }
@@ -223,7 +229,7 @@ fn content(files: &[(PathBuf, u32)]) -> Content {
     let ledgers = format!("({})", ledgers.collect::<Vec<_>>().join(" UNION ALL "));
     let ledger = format!(
         "SELECT site_id || ' ' || hour_ms || ' ' || kind || ' ' || count || ' ' || seq FROM ({}) ORDER BY ALL",
-        part::merge_ledger_sql(&ledgers)
+        part::merge_ledger_sql(&ledgers, &[])
     );
     let mut statement = connection.prepare(&ledger).unwrap();
     let ledger = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -237,23 +243,15 @@ fn content(files: &[(PathBuf, u32)]) -> Content {
 
 /// What the stream must give: all its messages folded at once into one part.
 pub(crate) async fn expected(region: &Region) -> Content {
-    let (rules, mut state, mut rows) = (Rules::built_in().unwrap(), State::default(), Vec::new());
-    let mut book = Book::default();
-    let last_seq = weir_reader::stream::state(&region.jetstream, "local", 0).await.unwrap().last_seq;
-    let mut stream = weir_reader::stream::PartitionStream::open(&region.jetstream, "local", 0, 1).await.unwrap();
-    for seq in 1..=last_seq {
-        let delivered = stream.next().await.unwrap();
-        assert_eq!(delivered.seq, seq);
-        let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
-        let arrival = Arrival { seq, stream_ms: delivered.stream_ms };
-        let wanted = fold::old_retries(&state, &batch, delivered.stream_ms);
-        let is_copy = |row: &&EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
-        let known: KnownIds = rows.iter().filter(is_copy).map(|row: &EventRow| row.event_id).collect();
-        let folded = fold::fold(&mut state, &rules, &batch, arrival, &known);
-        book.add(seq, &folded.ledger);
-        rows.extend(folded.rows);
-    }
-    let file = region.folder.path().join(format!("expected-{last_seq}"));
+    let (rules, mut history) = (Rules::built_in().unwrap(), History::default());
+    history.read(region).await;
+    history.fold(&rules);
+    written(region, history)
+}
+
+/// A history as one part.
+pub(crate) fn written(region: &Region, mut history: History) -> Content {
+    let file = region.folder.path().join(format!("expected-{}", uuid::Uuid::new_v4()));
     let limits = weir_aggregator::write::DuckLimits { memory_limit_mb: 256, threads: 1, temp: region.folder.path().to_owned() };
     let label = weir_aggregator::write::Label {
         region: "local".to_owned(),
@@ -264,7 +262,8 @@ pub(crate) async fn expected(region: &Region) -> Content {
         name: String::new(),
         fallback_ms: 0,
     };
-    let part: Part = weir_aggregator::write::write_flush(&limits, &file, &label, &mut rows, &[], &book.rows()).unwrap();
+    let book = history.book();
+    let part: Part = weir_aggregator::write::write_flush(&limits, &file, &label, &mut history.rows, &[], &book.rows()).unwrap();
     let content = content(&[(file, part.format)]);
     assert_eq!(content.rows, part.rows);
     content
@@ -308,7 +307,7 @@ fn nats_config(port: u16, user: &str) -> NatsConfig {
 
 /// Of the aggregator's permissions only what it is meant to have.
 fn nats_conf(port: u16, store: &Path) -> String {
-    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_STATUS"];
+    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_STATUS", "KV_WEIR_REPLAY"];
     let apis = ["STREAM.INFO.@", "STREAM.MSG.GET.@", "CONSUMER.CREATE.@.>", "CONSUMER.INFO.@.>", "CONSUMER.MSG.NEXT.@.>"];
     let mut publish: Vec<String> =
         streams.iter().flat_map(|stream| apis.iter().map(move |api| format!("$JS.API.{}", api.replace('@', stream)))).collect();

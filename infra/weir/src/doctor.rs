@@ -4,18 +4,22 @@ use crate::home::{Home, RunFile};
 use crate::installation::Installation;
 use crate::output::Output;
 use crate::process::is_alive;
-use crate::session::{Session, http_client};
+use crate::session::{Session, http_client, now_ms};
 use crate::status::{self, PartitionStatus};
 use crate::{countries, ports, provision};
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
+use weir_reader::ReaderError;
+use weir_reader::replays::{self, Phase, RecordEntry};
 
 /// Free disk space under which something will soon fail, bytes.
 const FREE_BYTES_MIN: u64 = 2_000_000_000;
 /// Messages not yet in files that are still normal: several minutes of a busy site.
 const LAG_MAX: u64 = 10_000;
+/// Age past which a shadow that nobody promotes should be given up.
+const SHADOW_AGE_MAX_MS: u64 = 7 * 86_400_000;
 /// Time for everything that is asked over the network.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -137,11 +141,13 @@ async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
     findings.result("query API", health(&format!("{}/api/health", run.query_url)).await);
     let asked = tokio::time::timeout(ANSWER_WITHIN, async {
         let session = Session::open_at(home.clone()).await?;
-        status::collect(&session).await
+        let replay = replays::get(&session.jetstream, &run.region).await;
+        Ok::<_, anyhow::Error>((status::collect(&session).await?, replay))
     });
     match asked.await {
-        Ok(Ok(partitions)) => {
+        Ok(Ok((partitions, replay))) => {
             findings.good("nats", run.nats_url.clone());
+            findings.result("replay", judge_replay(replay, now_ms()));
             for one in &partitions {
                 partition(one, findings);
             }
@@ -179,6 +185,28 @@ async fn health(url: &str) -> Result<String> {
     Ok(url.to_owned())
 }
 
+/// A replay that was interrupted while partitions were switched leaves some with one history and some with the other; a shadow that nobody
+/// promotes keeps its files.
+fn judge_replay(replay: Result<Option<RecordEntry>, ReaderError>, now_ms: u64) -> Result<String> {
+    let Some(record) = replay.context("its record cannot be read")?.map(|entry| entry.record) else {
+        return Ok("there was none".to_owned());
+    };
+    let (id, age_ms) = (&record.id, now_ms.saturating_sub(record.updated_ms));
+    let interrupted =
+        |switch: &str| format!("{id} is being {switch} or was interrupted while it was: unless that runs now, finish it");
+    match record.phase {
+        Phase::Promoting => bail!("{} with `weir replay promote`", interrupted("promoted")),
+        Phase::RollingBack => bail!("{} with `weir replay rollback`", interrupted("rolled back")),
+        phase if phase.has_shadow() && age_ms > SHADOW_AGE_MAX_MS => bail!(
+            "the shadow of {id} has been waiting for {} days and keeps its files: promote it with `weir replay promote`, or give it up with \
+             `weir replay discard`",
+            age_ms / 86_400_000
+        ),
+        phase if phase.has_shadow() => Ok(format!("{id} has a shadow: `weir replay status` says what to do with it")),
+        _ => Ok(format!("{id} is finished")),
+    }
+}
+
 fn partition(one: &PartitionStatus, findings: &mut Findings) {
     let name = format!("{}.{}", one.region, one.partition);
     if one.sealed_seq > one.last_seq {
@@ -208,23 +236,11 @@ fn partition(one: &PartitionStatus, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_reader::replays::Record;
 
     fn judged(first_seq: u64, last_seq: u64, sealed_seq: u64) -> bool {
-        let status = PartitionStatus {
-            region: "local".into(),
-            partition: 0,
-            first_seq,
-            last_seq,
-            sealed_seq,
-            lag: last_seq.saturating_sub(sealed_seq),
-            parts: 1,
-            revision: 1,
-            watermark: None,
-            messages: 0,
-            bytes: 0,
-            rows_pending: None,
-            alarms: serde_json::json!([]),
-        };
+        let lag = last_seq.saturating_sub(sealed_seq);
+        let status = PartitionStatus { first_seq, last_seq, sealed_seq, lag, ..status::tests::example() };
         let mut findings = Findings::default();
         partition(&status, &mut findings);
         findings.0.iter().all(|check| check.ok)
@@ -238,5 +254,33 @@ mod tests {
         assert!(!judged(42, 50, 40), "a gap");
         assert!(!judged(1, 30, 40), "rewound");
         assert!(!judged(1, 20_000, 40), "far behind");
+    }
+
+    #[test]
+    fn replays_that_need_somebody() {
+        let judged = |phase, days: u64| {
+            let record = Record {
+                version: 1,
+                id: "ab".to_owned(),
+                phase,
+                created_ms: 0,
+                updated_ms: 0,
+                logic: None,
+                pinned: false,
+                partitions: Vec::new(),
+                events: 0,
+                busy_ms: 0,
+            };
+            judge_replay(Ok(Some(RecordEntry { record, kv_revision: 1 })), days * 86_400_000 + 1)
+                .map_err(|error| error.to_string())
+        };
+        assert!(judge_replay(Ok(None), 0).is_ok());
+        assert!(judged(Phase::Promoting, 0).unwrap_err().ends_with("with `weir replay promote`"));
+        assert!(judged(Phase::RollingBack, 0).unwrap_err().ends_with("with `weir replay rollback`"));
+        assert!(judged(Phase::Built, 6).unwrap().contains("has a shadow"));
+        assert!(judged(Phase::Building, 7).unwrap_err().contains("for 7 days"));
+        assert_eq!(judged(Phase::Promoted, 8).unwrap(), "ab is finished");
+        let missing = ReaderError::StreamMissing { stream: "KV_WEIR_REPLAY".to_owned() };
+        assert!(judge_replay(Err(missing), 0).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use crate::secrets::Secrets;
 use std::path::Path;
 use weir_event::subject::{
-    HEADS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
+    HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
 };
 
 /// Largest message, bytes: a batch of `BATCH_BYTES_MAX` (900,000) and its headers.
@@ -133,7 +133,8 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
         Role::Aggregator => {
             publish.extend(["$JS.API.INFO".to_owned(), "$JS.FC.>".to_owned()]);
             publish.extend([HEADS_BUCKET, STATUS_BUCKET].map(|bucket| format!("$KV.{bucket}.>")));
-            let buckets = [HEADS_BUCKET, STATUS_BUCKET].map(|bucket| format!("KV_{bucket}"));
+            // What shadows name must not be swept. Replays themselves are the admin's.
+            let buckets = [HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET].map(|bucket| format!("KV_{bucket}"));
             for stream in streams.iter().chain(&buckets) {
                 publish.extend(reads(stream).into_iter().chain(consumes(stream)));
             }
@@ -142,7 +143,8 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
         }
         Role::Query => {
             publish.extend(["$JS.API.INFO".to_owned(), "$JS.FC.>".to_owned()]);
-            let buckets = [SITES_BUCKET, KEYS_BUCKET, HEADS_BUCKET, STATUS_BUCKET].map(|bucket| format!("KV_{bucket}"));
+            let buckets =
+                [SITES_BUCKET, KEYS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET].map(|bucket| format!("KV_{bucket}"));
             for stream in streams.iter().chain(&buckets) {
                 publish.extend(reads(stream).into_iter().chain(consumes(stream)));
             }
@@ -231,6 +233,8 @@ mod tests {
             "$JS.API.CONSUMER.CREATE.EVENTS_local_1.weir-1.events.local.1",
             "$KV.WEIR_HEADS.local.0",
             "$KV.WEIR_STATUS.aggregator.local.0",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_REPLAY",
+            "$JS.API.CONSUMER.CREATE.KV_WEIR_REPLAY.c.$KV.WEIR_REPLAY.>",
         ] {
             assert!(may_publish(Role::Aggregator, subject), "{subject}");
         }
@@ -239,11 +243,14 @@ mod tests {
             "$JS.API.CONSUMER.MSG.NEXT.EVENTS_local_0.c",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_KEYS",
             "$JS.API.STREAM.INFO.KV_WEIR_HEADS",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_REPLAY",
+            "$JS.API.CONSUMER.CREATE.KV_WEIR_REPLAY.c.$KV.WEIR_REPLAY.>",
         ] {
             assert!(may_publish(Role::Query, subject), "{subject}");
         }
         assert!(may_publish(Role::Admin, "$JS.API.STREAM.CREATE.EVENTS_local_0"));
         assert!(may_publish(Role::Admin, "events.local.0"));
+        assert!(may_publish(Role::Admin, "$KV.WEIR_REPLAY.record.local"));
     }
 
     #[test]
@@ -263,6 +270,9 @@ mod tests {
             "$KV.WEIR_KEYS.0123abcd",
             "rejected.other",
             "$JS.API.DIRECT.GET.REJECTED_local",
+            "$JS.API.STREAM.MSG.GET.KV_WEIR_REPLAY",
+            "$JS.API.DIRECT.GET.KV_WEIR_REPLAY",
+            "$KV.WEIR_REPLAY.record.local",
         ] {
             assert!(!may_publish(Role::Edge, subject), "{subject}");
         }
@@ -273,6 +283,10 @@ mod tests {
             "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS",
             "$JS.API.STREAM.MSG.GET.REJECTED_local",
             "rejected.local",
+            "$KV.WEIR_REPLAY.record.local",
+            "$KV.WEIR_REPLAY.shadow.ab.local.0",
+            "$JS.API.STREAM.MSG.DELETE.KV_WEIR_REPLAY",
+            "$JS.API.STREAM.PURGE.KV_WEIR_REPLAY",
         ] {
             assert!(!may_publish(Role::Aggregator, subject), "{subject}");
             assert!(!may_publish(Role::Query, subject), "{subject}");

@@ -50,15 +50,26 @@ impl Output {
         let _closed = writeln!(std::io::stderr(), "{text}");
     }
 
-    /// Prints why the command failed: `weir: …`, or `{"error":"…"}` with `--json`, on standard error.
-    pub(crate) fn failure(self, error: &Error) -> ExitCode {
+    /// Prints why the command failed: `weir: …`, or `{"error":"…"}` with `--json`, on standard error. The exit status of wrong usage is 2, that of
+    /// anything else the given one.
+    pub(crate) fn failure(self, error: &Error, status: ExitCode) -> ExitCode {
         if broken_pipe(error) {
             return ExitCode::SUCCESS;
         }
         let text = format!("{error:#}");
         self.note(&if self.json { serde_json::json!({ "error": text }).to_string() } else { format!("weir: {text}") });
-        if error.downcast_ref::<Usage>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        if error.downcast_ref::<Usage>().is_some() { ExitCode::from(2) } else { status }
     }
+}
+
+/// What a command that compares found: its exit status, 0 equal, 1 different. Its errors have the status 2.
+pub(crate) fn compared(is_equal: bool) -> ExitCode {
+    if is_equal { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Printing, when it must not decide over the exit status that its reader has gone away (`weir rules diff … | head`).
+pub(crate) fn unless_closed(printed: Result<()>) -> Result<()> {
+    printed.or_else(|error| if broken_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
 /// Prints a line to standard output at once.

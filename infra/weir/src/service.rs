@@ -2,6 +2,7 @@
 
 use crate::home::Home;
 use crate::nats_config::Role;
+use crate::rules;
 use crate::secrets::Secrets;
 use crate::session::nats_config;
 use anyhow::{Context as _, Result, bail};
@@ -52,6 +53,10 @@ pub(crate) struct AggregatorOptions {
     /// Memory of one DuckDB writer, MB.
     #[arg(long, env = "WEIR_AGGREGATOR_MEMORY_MB")]
     memory_limit_mb: Option<u64>,
+    /// Folder of rules to use instead of those this program was built with; what is not there is as built in (`weir rules show built-in --out DIR`
+    /// fills one). For shipping rules without a new build. They hold from the next sealed sequence on; `weir replay` makes older history anew.
+    #[arg(long, env = "WEIR_RULES_DIR", value_name = "DIR")]
+    rules: Option<PathBuf>,
 }
 
 /// What `weir query-api` can be told.
@@ -98,6 +103,10 @@ pub(crate) async fn aggregator(options: &AggregatorOptions) -> Result<()> {
     set(&mut config.flush_after_ms, options.flush_after_ms);
     set(&mut config.flush_rows_max, options.flush_rows_max);
     set(&mut config.memory_limit_mb, options.memory_limit_mb);
+    if let Some(folder) = options.rules.clone().filter(|folder| !folder.as_os_str().is_empty()) {
+        let read = tokio::task::spawn_blocking(move || rules::read_folder(&folder));
+        config.rules = Some(read.await.context("reading the folder of rules failed")??);
+    }
     config.validate().context("the aggregator's settings cannot be used")?;
     weir_aggregator::run(config, cancelled_by_signal()?).await.context("the aggregator failed")
 }

@@ -3,11 +3,12 @@
 use crate::home::{Home, RunFile};
 use crate::nats_config::Role;
 use crate::secrets::Secrets;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, kv};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_reader::NatsConfig;
 use weir_reader::buckets::{self, Change, Entry};
+use weir_reader::store::Store;
 
 /// The running system as the admin sees it.
 pub(crate) struct Session {
@@ -39,6 +40,23 @@ impl Session {
         })?;
         let jetstream = weir_reader::jetstream(client.clone());
         Ok(Self { home, run, secrets, client, jetstream })
+    }
+
+    /// The numbers of the partitions, or the one that was asked for if there is such a one.
+    pub(crate) fn partitions(&self, only: Option<u32>) -> Result<Vec<u32>> {
+        let count = self.run.partitions;
+        match only {
+            Some(partition) if partition >= count => {
+                bail!("there is no partition {partition}: this system has 0 to {}", count.saturating_sub(1))
+            }
+            Some(partition) => Ok(vec![partition]),
+            None => Ok((0..count).collect()),
+        }
+    }
+
+    /// The region's object store.
+    pub(crate) fn store(&self) -> Result<Store> {
+        Ok(Store::local(&self.home.path("files"))?)
     }
 
     /// A control bucket.

@@ -67,6 +67,12 @@ pub enum EngineError {
         /// What DuckDB says.
         cause: duckdb::Error,
     },
+    /// A part is not there.
+    #[error("part {name} does not exist")]
+    Missing {
+        /// Name of the part.
+        name: String,
+    },
     /// The manifest names a part by something that is no object name.
     #[error("{name:?} cannot be a part: {cause}")]
     Name {

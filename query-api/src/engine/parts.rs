@@ -62,9 +62,10 @@ impl Parts {
         let schema = format!("part{}", self.next_schema);
         self.next_schema += 1;
         let quoted = path_text(path).replace('\'', "''");
-        connection
-            .execute_batch(&format!("ATTACH '{quoted}' AS {schema} (READ_ONLY)"))
-            .map_err(|cause| EngineError::Attach { name: name.to_owned(), cause })?;
+        connection.execute_batch(&format!("ATTACH '{quoted}' AS {schema} (READ_ONLY)")).map_err(|cause| {
+            let name = name.to_owned();
+            if path.exists() { EngineError::Attach { name, cause } } else { EngineError::Missing { name } }
+        })?;
         let part = Arc::new(AttachedPart { schema });
         self.slots.insert(name.to_owned(), Slot { part: Arc::clone(&part), used: self.clock });
         Ok(part)

@@ -4,6 +4,7 @@ use crate::control::Grant;
 use crate::error::ApiError;
 use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
 use crate::query::{self, Refusal};
+use crate::revision::Revision;
 use crate::service::Service;
 use axum::Json;
 use axum::body::Body;
@@ -23,15 +24,39 @@ pub(super) const BODY_BYTES_MAX: usize = 65_536;
 /// Most that is read of a body that is too large.
 const DRAIN_BYTES_MAX: usize = 8_000_000;
 
+/// `?rev=`, which every route of figures takes.
+#[derive(Deserialize)]
+pub(super) struct Rev {
+    rev: Option<String>,
+}
+
+type RevisionParameter = Result<Query<Rev>, QueryRejection>;
+
+/// The revision that is asked for, by someone who may.
+fn revision(service: &Service, grant: &Grant, parameter: RevisionParameter) -> Result<Revision, ApiError> {
+    let Query(Rev { rev }) = parameter.map_err(|_| Refusal::QueryString)?;
+    let revision = Revision::parse(rev.as_deref())?;
+    if revision.is_shadow() {
+        service.directory.authorise_shadow(grant)?;
+    }
+    Ok(revision)
+}
+
 /// `POST /api/v2/query`.
-pub(super) async fn query(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn query(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    parameter: RevisionParameter,
+    body: Body,
+) -> Result<Response, ApiError> {
     let began = Instant::now();
     let grant = grant(&service, &headers).await?;
+    let revision = revision(&service, &grant, parameter)?;
     let body = read_json(body).await?;
     let site_name = query::site_id(&body)?.to_owned();
     let site = service.directory.authorise(&grant, &site_name).await?;
     let query = query::parse(&body)?;
-    let answer = service.query(site, site_name, query).await?;
+    let answer = service.query(site, site_name, query, revision).await?;
     service.telemetry.queried(began.elapsed());
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
 }
@@ -46,15 +71,17 @@ pub(super) async fn current_visitors(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     parameter: Result<Query<SiteParameter>, QueryRejection>,
+    at: RevisionParameter,
 ) -> Result<Json<i64>, ApiError> {
     let grant = grant(&service, &headers).await?;
+    let revision = revision(&service, &grant, at)?;
     let site_name = parameter
         .ok()
         .and_then(|Query(parameter)| parameter.site_id)
         .filter(|site| !site.is_empty())
         .ok_or(Refusal::MissingSite)?;
     let site = service.directory.authorise(&grant, &site_name).await?;
-    Ok(Json(service.current_visitors(site).await?))
+    Ok(Json(service.current_visitors(site, revision).await?))
 }
 
 #[derive(Deserialize)]
@@ -69,8 +96,10 @@ pub(super) async fn ledger(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     parameters: Result<Query<LedgerParameters>, QueryRejection>,
+    at: RevisionParameter,
 ) -> Result<Json<LedgerAnswer>, ApiError> {
     let grant = grant(&service, &headers).await?;
+    let revision = revision(&service, &grant, at)?;
     let Query(LedgerParameters { site_id, from, to }) = parameters.map_err(|_| Refusal::QueryString)?;
     let site_name = site_id.filter(|site| !site.is_empty());
     let whose = match site_name.as_deref() {
@@ -80,7 +109,7 @@ pub(super) async fn ledger(
         Some(name) => Whose::Site(service.directory.authorise(&grant, name).await?),
     };
     let period = Period::parse(from.as_deref(), to.as_deref(), service.clock.now_ms() as i64)?;
-    Ok(Json(service.ledger(whose, site_name, period).await?))
+    Ok(Json(service.ledger(whose, site_name, period, revision).await?))
 }
 
 /// `GET /api/sites`: what the key reads.

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use weir_rollup::manifest::Promotion;
 
 /// `GET /api/health`: 200 once queries are answered, else 503 and why.
 pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
@@ -32,6 +33,7 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
     }
     let partitions = service.partitions.iter().map(|(partition, view)| {
         let view = view.borrow();
+        let manifest = view.manifest.as_deref();
         json!({
             "region": service.region,
             "partition": partition,
@@ -40,13 +42,28 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
             "sealed_seq": view.sealed_seq,
             "folded_seq": view.folded_seq,
             "lag": view.lag(),
-            "parts": view.manifest.as_ref().map_or(0, |manifest| manifest.parts.len()),
+            "parts": manifest.map_or(0, |manifest| manifest.parts.len()),
             "watermark": rfc3339(view.watermark_ms),
             "revision": view.revision(),
             "tail_rows": view.tail_rows,
             "accepted": view.accepted(),
+            "logic": manifest.and_then(|manifest| manifest.logic.last()).map(|last| &last.logic),
+            "promotion": manifest.and_then(|manifest| manifest.promotion.as_ref()).map(promotion),
             "alarms": view.alarms().collect::<Vec<_>>(),
         })
     });
     Ok(Json(partitions.collect()))
+}
+
+/// What put the history that is served in the place of another.
+fn promotion(promotion: &Promotion) -> Value {
+    json!({
+        "kind": promotion.kind,
+        "replay_id": promotion.replay_id,
+        "at": rfc3339(promotion.at_ms),
+        "revision": promotion.revision,
+        "from_seq": promotion.from_seq,
+        "through_seq": promotion.through_seq,
+        "rollback_offered": promotion.former.is_some(),
+    })
 }

@@ -4,7 +4,7 @@ mod period;
 
 pub use period::Period;
 
-use crate::answer::IDENTITY_WINDOW;
+use crate::answer::{IDENTITY_WINDOW, is_false};
 use crate::engine::{Cell, EngineError, Session};
 use crate::plan::{self, Source};
 use crate::service::{Attached, rfc3339};
@@ -112,6 +112,8 @@ struct PartitionBalance {
 struct Meta {
     watermark: String,
     revision: u64,
+    #[serde(skip_serializing_if = "is_false")]
+    shadow: bool,
     regions: Vec<String>,
     identity_window: &'static str,
 }
@@ -126,6 +128,8 @@ pub struct Question {
     pub period: Period,
     /// The partitions and what they hold.
     pub views: Vec<(u32, Arc<PartitionView>)>,
+    /// The views are those of a replay's shadow.
+    pub shadow: bool,
     /// Where parts are.
     pub store: Store,
     /// Name of the region.
@@ -156,6 +160,7 @@ impl Question {
             meta: Meta {
                 watermark: rfc3339(watermark_ms),
                 revision: self.views.iter().map(|(_, view)| view.revision()).sum(),
+                shadow: self.shadow,
                 regions: vec![self.region],
                 identity_window: IDENTITY_WINDOW,
             },

@@ -87,6 +87,12 @@ pub enum Refusal {
     /// A query string that cannot be read, or names something twice.
     #[error("The query string is not valid.")]
     QueryString,
+    /// A revision that is none.
+    #[error("Invalid rev. It must be the number of a revision, or shadow.")]
+    Revision,
+    /// A revision by number without a site, where several partitions count them.
+    #[error("Invalid rev. Please provide the site_id parameter with it: revisions are counted by partition.")]
+    RevisionOfAll,
     /// A time that is none.
     #[error("Invalid {name}. It must be a date such as 2026-11-21 or an RFC 3339 time.")]
     Instant {

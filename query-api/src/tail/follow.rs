@@ -1,8 +1,9 @@
 //! Following a partition: heads as they are committed, messages as they arrive; after each change a new view is published.
 
 use super::live::{Limits, Live, LiveError};
+use super::logic::{self, Lack};
 use super::session::Session;
-use super::{Condition, PartitionView};
+use super::{Condition, PartitionView, unreadable};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use async_nats::jetstream::Context;
@@ -13,16 +14,17 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::HeadEntry;
+use weir_reader::rules::Rulebook;
 use weir_reader::store::Store;
 use weir_reader::stream::{self, PartitionStream};
 use weir_reader::{ReaderError, manifests, states};
 use weir_rollup::fold::State;
-use weir_rollup::manifest::{LogicFrom, Manifest};
-use weir_rollup::part;
-use weir_rollup::rules::Rules;
+use weir_rollup::manifest::Manifest;
 
 /// Pause before a partition that could not be loaded is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Pause before a missing logic is looked for again: rules may come into the store later.
+const LOGIC_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
 /// What is known of a partition's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +39,8 @@ pub enum HeadSlot {
 pub struct Follower {
     /// The engine that keeps the rows.
     pub engine: Arc<Engine>,
-    /// The rules of the fold.
-    pub rules: Arc<Rules>,
+    /// The rules of the fold, by logic.
+    pub rulebook: Arc<Rulebook>,
     /// Where manifests and states are.
     pub store: Store,
     /// The stream's server.
@@ -100,11 +102,7 @@ impl Follower {
                 Err(End::Again(reason)) => Condition::Loading { reason },
                 Err(End::Stop(reason)) => Condition::Stopped { reason },
             };
-            let is_news = self.views.borrow().condition != condition;
-            if is_news {
-                let reason = condition.alarm().unwrap_or_default();
-                tracing::warn!(region = self.region, partition = self.partition, reason, "the live end cannot be followed");
-            }
+            self.warn_of(&condition);
             self.views.send_modify(|view| Arc::make_mut(view).condition = condition);
             tokio::select! {
                 () = sleep(RETRY_AFTER) => {}
@@ -117,18 +115,26 @@ impl Follower {
     async fn follow(&mut self) -> Result<(), End> {
         let Some(head) = self.head().await else { return pending().await };
         let manifest = self.load(head.as_ref()).await?;
-        if let Some(reason) = self.lacks(manifest.as_deref()) {
-            tracing::warn!(region = self.region, partition = self.partition, reason, "only sealed data is served");
-            self.publish_sealed(manifest, Condition::SealedOnly { reason });
-            // The sender lives as long as this.
-            return self.heads.changed().await.map_err(|_| End::Reload);
-        }
+        let rules = match logic::rules(&self.rulebook, manifest.as_deref()).await {
+            Ok(rules) => rules,
+            Err(Lack::Store(reason)) => return Err(End::Again(reason)),
+            Err(Lack::Logic(reason)) => {
+                let condition = Condition::SealedOnly { reason };
+                self.warn_of(&condition);
+                self.publish_sealed(manifest, condition);
+                tokio::select! {
+                    // The sender lives as long as this.
+                    changed = self.heads.changed() => return changed.map_err(|_| End::Reload),
+                    () = sleep(LOGIC_AGAIN_AFTER) => return Err(End::Reload),
+                }
+            }
+        };
         let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
         self.publish_sealed(manifest.clone(), Condition::Loading { reason: "the live end is not folded yet".to_owned() });
         let state = self.state(manifest.as_deref()).await?;
         let stream = PartitionStream::open(&self.jetstream, &self.region, self.partition, sealed_seq + 1).await?;
         self.check_identity(manifest.as_deref(), &stream).await?;
-        let live = Live::new(Arc::clone(&self.engine), Arc::clone(&self.rules), self.store.clone(), manifest.clone(), state);
+        let live = Live::new(Arc::clone(&self.engine), rules, self.store.clone(), manifest.clone(), state);
         tracing::info!(
             region = self.region,
             partition = self.partition,
@@ -150,15 +156,8 @@ impl Follower {
     pub(super) async fn load(&self, head: Option<&HeadEntry>) -> Result<Option<Arc<Manifest>>, End> {
         let Some(entry) = head else { return Ok(None) };
         let manifest = manifests::load(&self.store, &entry.head).await.map_err(|error| End::Again(error.to_string()))?;
-        let readable = part::FORMAT_VERSION_MIN..=part::FORMAT_VERSION;
-        if let Some(unknown) = manifest.parts.iter().find(|part| !readable.contains(&part.format)) {
-            return Err(End::Stop(format!(
-                "part {} has format {}, this program reads {} to {}",
-                unknown.name,
-                unknown.format,
-                part::FORMAT_VERSION_MIN,
-                part::FORMAT_VERSION
-            )));
+        if let Some(reason) = unreadable(&manifest) {
+            return Err(End::Stop(reason));
         }
         Ok(Some(Arc::new(manifest)))
     }
@@ -168,13 +167,6 @@ impl Follower {
         let Some(encoded) = states::load(&self.store, manifest).await? else { return Ok(State::default()) };
         let decoded = tokio::task::spawn_blocking(move || State::decode(&encoded)).await;
         decoded.map_err(|error| End::Again(error.to_string()))?.map_err(|error| End::Again(error.to_string()))
-    }
-
-    /// The logic of the newest rows, if this program does not have it.
-    pub(super) fn lacks(&self, manifest: Option<&Manifest>) -> Option<String> {
-        let LogicFrom { logic, from_seq } = manifest?.logic.last()?;
-        let own = self.rules.logic();
-        (!is_known(logic, &own)).then(|| format!("from message {from_seq} on the logic is {logic}, this program has {own}"))
     }
 
     async fn check_identity(&self, manifest: Option<&Manifest>, stream: &PartitionStream) -> Result<(), End> {
@@ -201,6 +193,14 @@ impl Follower {
         }
     }
 
+    /// Tells the log of a condition, once.
+    fn warn_of(&self, condition: &Condition) {
+        if self.views.borrow().condition != *condition {
+            let reason = condition.alarm().unwrap_or_default();
+            tracing::warn!(region = self.region, partition = self.partition, reason, "the live end cannot be followed");
+        }
+    }
+
     /// Serves the parts alone. What was shown of the live end before stays until it is folded again.
     fn publish_sealed(&self, manifest: Option<Arc<Manifest>>, condition: Condition) {
         let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
@@ -208,42 +208,11 @@ impl Follower {
         if matches!(condition, Condition::Loading { .. }) && before.folded_seq >= sealed_seq && before.is_ready {
             return;
         }
+        let is_ready = before.is_ready || matches!(condition, Condition::SealedOnly { .. });
         self.views.send_replace(Arc::new(PartitionView {
-            tables: Vec::new(),
-            ledgers: Vec::new(),
-            ledger_alarm: None,
-            sealed_seq,
-            folded_seq: sealed_seq,
-            tail_rows: 0,
-            watermark_ms: manifest.as_ref().map_or(0, |manifest| manifest.sealed_stream_ms),
-            is_ready: before.is_ready || matches!(condition, Condition::SealedOnly { .. }),
-            condition,
+            is_ready,
             stream: before.stream,
-            manifest,
+            ..PartitionView::sealed(manifest, condition)
         }));
-    }
-}
-
-/// Whether this program continues rows of a logic: the same rules, and a version of the fold that it replaces. From the next commit on its
-/// own version holds.
-fn is_known(logic: &str, own: &str) -> bool {
-    let parts = |text: &str| text.split_once('-').and_then(|(fold, rules)| Some((fold.parse::<u32>().ok()?, rules.to_owned())));
-    match (parts(logic), parts(own)) {
-        (Some((fold, rules)), Some((own_fold, own_rules))) => (1..=own_fold).contains(&fold) && rules == own_rules,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_known;
-
-    #[test]
-    fn earlier_folds_with_the_same_rules_are_continued() {
-        for (logic, is_ours) in
-            [("2-ab", true), ("1-ab", true), ("3-ab", false), ("2-cd", false), ("0-ab", false), ("ab", false), ("", false)]
-        {
-            assert_eq!(is_known(logic, "2-ab"), is_ours, "{logic}");
-        }
     }
 }

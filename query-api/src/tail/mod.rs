@@ -3,6 +3,7 @@
 mod follow;
 mod ledger;
 mod live;
+mod logic;
 mod session;
 
 pub use follow::{Follower, HeadSlot};
@@ -16,6 +17,7 @@ use crate::query::calendar::DAY_MS;
 use std::sync::Arc;
 use weir_rollup::ledger::Entry;
 use weir_rollup::manifest::{Manifest, Part};
+use weir_rollup::part;
 
 /// One consistent state of a partition: the parts of a manifest, and of the tables the rows after its `sealed_seq` up to `folded_seq`.
 ///
@@ -58,9 +60,9 @@ pub enum Condition {
     Live,
     /// The live end is larger than its limit: it is followed again when the next parts are sealed.
     Full,
-    /// Only sealed data is served, since this program does not know the logic of the newer.
+    /// Only sealed data is served, since this program does not have the logic of the newer: it is looked for again.
     SealedOnly {
-        /// Which logic it lacks.
+        /// Which logic it lacks, and why.
         reason: String,
     },
     /// Somebody must act: the stream is not the one that was sealed, or cannot be read.
@@ -84,18 +86,25 @@ impl Condition {
 impl PartitionView {
     /// Before anything is known.
     pub fn loading(reason: &str) -> Self {
+        let condition = Condition::Loading { reason: reason.to_owned() };
+        Self { is_ready: false, ..Self::sealed(None, condition) }
+    }
+
+    /// The parts of a manifest (`None` = nothing was sealed yet) alone.
+    pub fn sealed(manifest: Option<Arc<Manifest>>, condition: Condition) -> Self {
+        let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
         Self {
-            manifest: None,
             tables: Vec::new(),
             ledgers: Vec::new(),
             ledger_alarm: None,
-            sealed_seq: 0,
-            folded_seq: 0,
+            sealed_seq,
+            folded_seq: sealed_seq,
             tail_rows: 0,
-            watermark_ms: 0,
-            condition: Condition::Loading { reason: reason.to_owned() },
-            is_ready: false,
+            watermark_ms: manifest.as_ref().map_or(0, |manifest| manifest.sealed_stream_ms),
+            condition,
+            is_ready: true,
             stream: (0, 0),
+            manifest,
         }
     }
 
@@ -150,6 +159,14 @@ impl PartitionView {
             through_seq: self.folded_seq,
         })
     }
+}
+
+/// Why this program cannot read the parts of a manifest.
+pub fn unreadable(manifest: &Manifest) -> Option<String> {
+    let readable = part::FORMAT_VERSION_MIN..=part::FORMAT_VERSION;
+    let unknown = manifest.parts.iter().find(|part| !readable.contains(&part.format))?;
+    let (name, format) = (&unknown.name, unknown.format);
+    Some(format!("part {name} has format {format}, this program reads {} to {}", readable.start(), readable.end()))
 }
 
 /// The range within which fragments of visits are looked for.

@@ -2,6 +2,7 @@
 
 use super::follow::{End, Follower};
 use super::live::Live;
+use super::logic::goes_on;
 use super::{Condition, PartitionView};
 use std::future::pending;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) struct Session<'a> {
     /// When everything that was in the stream had been folded, by this machine's clock; 0 = never yet.
     end_ms: u64,
     is_ready: bool,
+    /// Up to where an earlier view showed the live end: nothing is shown before this one has come as far.
+    shown_seq: u64,
     /// Up to which sequence, and when, rows and ledger were compared last.
     checked: (u64, Instant),
     ledger_alarm: Option<String>,
@@ -39,14 +42,19 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     /// A live end that begins behind the manifest's `sealed_seq`.
     pub(super) fn new(follower: &'a mut Follower, manifest: Option<Arc<Manifest>>, live: Live, stream: PartitionStream) -> Self {
+        let (shown_seq, stream_reach) = {
+            let before = follower.views.borrow();
+            (if before.is_ready { before.folded_seq } else { 0 }, before.stream)
+        };
         Self {
             follower,
             manifest,
             live: Some(live),
             stream,
-            stream_reach: (0, 0),
+            stream_reach,
             end_ms: 0,
             is_ready: false,
+            shown_seq,
             checked: (0, Instant::now()),
             ledger_alarm: None,
         }
@@ -58,7 +66,7 @@ impl<'a> Session<'a> {
         reach.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_append = Instant::now();
         loop {
-            let is_full = self.live()?.is_full(self.follower.limits);
+            let is_full = self.is_full(self.live()?);
             tokio::select! {
                 changed = self.follower.heads.changed() => match changed {
                     Ok(()) => self.take_head().await?,
@@ -115,13 +123,11 @@ impl<'a> Session<'a> {
     async fn take_head(&mut self) -> Result<(), End> {
         let Some(head) = self.follower.head().await else { return pending().await };
         let manifest = self.follower.load(head.as_ref()).await?;
-        let logic = |manifest: &Option<Arc<Manifest>>| manifest.as_ref().map(|manifest| manifest.logic.last().cloned());
         let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
-        let is_first = self.manifest.is_none() && self.follower.lacks(manifest.as_deref()).is_none();
         let is_same_stream = manifest.as_ref().is_none_or(|manifest| manifest.stream.created == self.stream.created());
-        let is_same_logic = is_first || logic(&manifest) == logic(&self.manifest);
+        let goes_on = goes_on(self.manifest.as_deref(), manifest.as_deref(), self.follower.rulebook.own());
         let live = self.live.as_mut().ok_or(End::Reload)?;
-        if !is_same_stream || !is_same_logic || sealed_seq > live.folded_seq() {
+        if !is_same_stream || !goes_on || sealed_seq > live.folded_seq() {
             return Err(End::Reload);
         }
         live.release(manifest.clone());
@@ -166,13 +172,20 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Holds as much as it may. What an earlier view showed fitted into memory, and has to be reached.
+    fn is_full(&self, live: &Live) -> bool {
+        live.folded_seq() >= self.shown_seq && live.is_full(self.follower.limits)
+    }
+
     fn publish(&self) -> Result<(), End> {
         let live = self.live()?;
         let folded_seq = live.folded_seq();
-        if !self.is_ready && self.follower.views.borrow().is_ready && folded_seq < self.follower.views.borrow().folded_seq {
+        if !self.is_ready && folded_seq < self.shown_seq {
             // An earlier view shows more: keep it until this one has caught up.
             return Ok(());
         }
+        let before = Arc::clone(&self.follower.views.borrow());
+        let watermark_ms = live.watermark_ms(self.end_ms);
         self.follower.views.send_replace(Arc::new(PartitionView {
             manifest: self.manifest.clone(),
             tables: live.tables(),
@@ -181,9 +194,10 @@ impl<'a> Session<'a> {
             sealed_seq: self.manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq),
             folded_seq,
             tail_rows: live.rows(),
-            watermark_ms: live.watermark_ms(self.end_ms),
-            condition: if live.is_full(self.follower.limits) { Condition::Full } else { Condition::Live },
-            is_ready: self.is_ready || self.follower.views.borrow().is_ready,
+            // What an earlier view had counted is counted here too.
+            watermark_ms: if self.is_ready { watermark_ms } else { watermark_ms.max(before.watermark_ms) },
+            condition: if self.is_full(live) { Condition::Full } else { Condition::Live },
+            is_ready: self.is_ready || before.is_ready,
             stream: (self.stream_reach.0, self.stream_reach.1.max(folded_seq)),
         }));
         Ok(())

@@ -129,7 +129,7 @@ async fn health_and_status() {
     assert_eq!(
         serde_json::from_str::<Value>(&status).unwrap(),
         json!([{"region": "local", "partition": 0, "first_seq": 1, "last_seq": 5, "sealed_seq": 5, "folded_seq": 5, "lag": 0, "parts": 1,
-            "watermark": "2026-11-21T10:20:30.206Z", "revision": 42, "tail_rows": 0, "accepted": 5, "alarms": []}])
+            "watermark": "2026-11-21T10:20:30.206Z", "revision": 42, "tail_rows": 0, "accepted": 5, "logic": "1-0", "promotion": null, "alarms": []}])
     );
     let (_, metrics) = fixture.send(get("/metrics", None)).await;
     for line in [

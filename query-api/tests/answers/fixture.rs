@@ -21,6 +21,7 @@ use weir_query_api::clock::Clock;
 use weir_query_api::control::Directory;
 use weir_query_api::engine::{Engine, EngineConfig};
 use weir_query_api::http;
+use weir_query_api::revision::Revisions;
 use weir_query_api::service::Service;
 use weir_query_api::tail::{Condition, PartitionView, TailLedger};
 use weir_query_api::telemetry::Telemetry;
@@ -101,6 +102,7 @@ impl Fixture {
         let service = Service {
             engine: Arc::clone(&engine),
             directory: directory(),
+            revisions: Revisions::new(store.clone(), "local", [0].into_iter()),
             store,
             region: "local".to_owned(),
             collector_url: Some("https://edge.example/".to_owned()),

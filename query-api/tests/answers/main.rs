@@ -7,5 +7,6 @@ mod fixture;
 mod ledger;
 mod metrics;
 mod property;
+mod revisions;
 #[path = "../support/sealed.rs"]
 mod sealed;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod region;
+mod replay;
 #[path = "../support/sealed.rs"]
 mod sealed;
 

@@ -1,5 +1,9 @@
 //! A region of one partition on a real nats-server, sealed by hand, and a service on it.
 
+mod history;
+
+pub(crate) use history::{other_rules, rules_with};
+
 use crate::sealed::{manifest, write_part};
 use async_nats::HeaderMap;
 use async_nats::jetstream::{Context, kv, stream};
@@ -21,7 +25,7 @@ use weir_reader::store::Store;
 use weir_reader::stream::PartitionStream;
 use weir_reader::{NatsConfig, manifests, states};
 use weir_rollup::fold::{self, Arrival, KnownIds, State};
-use weir_rollup::manifest::{Head, LogicFrom, Manifest, Part, StreamIdentity};
+use weir_rollup::manifest::{Head, LogicFrom, Manifest, StreamIdentity};
 use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
@@ -93,7 +97,7 @@ impl Region {
             committed: None,
         };
         region.make_stream().await;
-        for bucket in [subject::SITES_BUCKET, subject::KEYS_BUCKET, subject::HEADS_BUCKET] {
+        for bucket in [subject::SITES_BUCKET, subject::KEYS_BUCKET, subject::HEADS_BUCKET, subject::REPLAY_BUCKET] {
             let config = kv::Config { bucket: bucket.to_owned(), history: 1, ..kv::Config::default() };
             region.jetstream.create_key_value(config).await.unwrap();
         }
@@ -201,9 +205,7 @@ impl Region {
             last = Some(delivered);
         }
         let Some(last) = last else { return sealed_seq };
-        let revision = self.revision() + 1;
-        let mut parts = self.committed.as_ref().map_or_else(Vec::new, |(manifest, _, _)| manifest.parts.clone());
-        parts.push(write_part(&self.store(), &revision.to_string(), &rows));
+        let part = write_part(&self.store(), &(self.revision() + 1).to_string(), &rows);
         self.rows.append(&mut rows);
         let identity = StreamIdentity {
             name: subject::events_stream("local", 0),
@@ -211,16 +213,19 @@ impl Region {
             sealed_message_id: last.message_id.clone(),
         };
         let logic = logic.map_or_else(|| self.rules.logic(), str::to_owned);
-        self.commit(parts, last.seq, last.stream_ms, identity, logic).await;
+        self.commit(|next| {
+            next.parts.push(part);
+            (next.sealed_seq, next.sealed_stream_ms, next.stream) = (last.seq, last.stream_ms, identity);
+            next.logic = vec![LogicFrom::new(1, logic)];
+        })
+        .await;
         last.seq
     }
 
     /// Commits the same again with a state that has forgotten everything, as after two hours without events.
     pub(crate) async fn forget(&mut self) {
-        let Some((before, _, _)) = self.committed.clone() else { return };
         self.state = State::default();
-        let logic = before.logic.last().unwrap().logic.clone();
-        self.commit(before.parts, before.sealed_seq, before.sealed_stream_ms, before.stream, logic).await;
+        self.commit(|_| {}).await;
     }
 
     /// The logic version of this program's rows, made by an earlier fold.
@@ -230,24 +235,28 @@ impl Region {
 
     /// Puts one part in the place of all.
     pub(crate) async fn merge(&mut self) {
-        let Some((before, _, _)) = self.committed.clone() else { return };
-        let part = write_part(&self.store(), &format!("merged-{}", before.revision), &self.rows);
-        let logic = before.logic.last().unwrap().logic.clone();
-        self.commit(vec![part], before.sealed_seq, before.sealed_stream_ms, before.stream, logic).await;
+        let part = write_part(&self.store(), &format!("merged-{}", self.revision()), &self.rows);
+        self.commit(|next| next.parts = vec![part]).await;
     }
 
-    async fn commit(&mut self, parts: Vec<Part>, sealed_seq: u64, sealed_stream_ms: u64, stream: StreamIdentity, logic: String) {
+    /// Commits a change of what was committed last, with the state at hand.
+    async fn commit(&mut self, change: impl FnOnce(&mut Manifest)) {
         let store = self.store();
-        let (parent, expected) = self.committed.as_ref().map_or((None, 0), |(_, revision, name)| (Some(name.clone()), *revision));
-        let mut next = manifest(parts, sealed_seq, self.revision() + 1);
+        let (mut next, parent, expected) = match self.committed.clone() {
+            Some((manifest, revision, name)) => (manifest, Some(name), revision),
+            None => (manifest(Vec::new(), 0, 0), None, 0),
+        };
+        next.revision += 1;
+        next.parent = parent;
+        change(&mut next);
+        next.accepted = Some(next.rows());
         let commit_id = format!("commit{}", next.revision);
-        let state = states::put(&store, &states::name("local", 0, sealed_seq, &commit_id), self.state.encode()).await.unwrap();
-        (next.parent, next.stream, next.sealed_stream_ms, next.state) = (parent, stream, sealed_stream_ms, vec![state]);
-        next.logic = vec![LogicFrom { from_seq: 1, logic }];
+        let state = states::name("local", 0, next.sealed_seq, &commit_id);
+        next.state = vec![states::put(&store, &state, self.state.encode()).await.unwrap()];
         let object = manifests::put(&store, &next, &commit_id).await.unwrap();
-        let head =
-            Head { revision: next.revision, sealed_seq, manifest: object.name.clone(), checksum: object.checksum, commit_id };
-        match heads::compare_and_set(&self.jetstream, "local", 0, expected, &head).await.unwrap() {
+        let (revision, sealed_seq) = (next.revision, next.sealed_seq);
+        let head = Head { revision, sealed_seq, manifest: object.name.clone(), checksum: object.checksum, commit_id };
+        match heads::compare_and_set(&self.jetstream, &heads::HeadKey::served("local", 0), expected, &head).await.unwrap() {
             Swap::Committed { kv_revision } => self.committed = Some((next, kv_revision, object.name)),
             Swap::Lost { .. } => panic!("somebody else commits"),
         }
@@ -320,8 +329,13 @@ impl Service {
     }
 
     pub(crate) async fn ask(&self, key: &str, query: &Value) -> (u16, Value) {
+        self.ask_at(key, query, "").await
+    }
+
+    /// The same, with what follows the address.
+    pub(crate) async fn ask_at(&self, key: &str, query: &Value, parameters: &str) -> (u16, Value) {
         let Inner { client, url, .. } = &*self.inner;
-        let response = client.post(format!("{url}/api/v2/query")).bearer_auth(key).json(query).send().await.unwrap();
+        let response = client.post(format!("{url}/api/v2/query{parameters}")).bearer_auth(key).json(query).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -373,7 +387,7 @@ fn nats_config(port: u16, user: &str) -> NatsConfig {
 
 /// The role `query` may do what it needs and no more.
 fn nats_conf(port: u16, store: &Path) -> String {
-    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_SITES", "KV_WEIR_KEYS"];
+    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_SITES", "KV_WEIR_KEYS", "KV_WEIR_REPLAY"];
     let apis = [
         "STREAM.INFO.@",
         "STREAM.MSG.GET.@",

@@ -56,9 +56,11 @@ pub(crate) fn manifest(parts: Vec<Part>, sealed_seq: u64, revision: u64) -> Mani
         parts,
         state: Vec::new(),
         archived_seq: 0,
-        logic: vec![LogicFrom { from_seq: 1, logic: "1-0".to_owned() }],
+        logic: vec![LogicFrom::new(1, "1-0")],
         stream: StreamIdentity { name: "EVENTS_local_0".to_owned(), created: String::new(), sealed_message_id: String::new() },
         written_ms: 0,
         accepted,
+        checkpoints: Vec::new(),
+        promotion: None,
     }
 }

@@ -1,10 +1,16 @@
 //! The command line.
 
 mod rejected_options;
+mod replay_options;
+mod rules_options;
 mod site_options;
 mod up_options;
 
 pub(crate) use rejected_options::{RecoverOptions, RejectedCommand, RejectedFilter};
+pub(crate) use replay_options::{
+    DiffOptions, NdjsonOptions, PlanOptions, ReplayCommand, ReplayTarget, RunOptions, SwitchOptions, WantedOptions,
+};
+pub(crate) use rules_options::{RulesCommand, ShowOptions};
 pub(crate) use site_options::{CollectorOption, SetOptions, ShieldCommand, ShieldOptions, SiteCommand};
 pub(crate) use up_options::UpOptions;
 
@@ -14,17 +20,20 @@ use crate::keys::Scope;
 use crate::output::Output;
 use crate::session::Session;
 use crate::{
-    countries, demo, doctor, flush, haproxy, import, keys, rejected, service, shields, site_settings, sites, status, tail, up,
+    countries, demo, doctor, flush, haproxy, import, keys, rejected, replay, rules, service, shields, site_settings, sites,
+    status, tail, up,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Weir: web analytics from the edge to a dashboard.
 ///
 /// State lies in the folder `WEIR_HOME` (default: .weir in the current folder). Commands other than `up` and `demo` find the running system
-/// through its file run.json. Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
+/// through its file run.json. Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `replay diff` and `rules diff`: 0 equal,
+/// 1 different, 2 error.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -69,6 +78,12 @@ pub(crate) enum Command {
     },
     /// Print the raw events of the stream with their positions, one JSON object a line, until Ctrl-C.
     Tail(TailOptions),
+    /// Make history anew after the logic was wrong: build a shadow of the files from the stream, compare, and serve it instead.
+    #[command(subcommand)]
+    Replay(ReplayCommand),
+    /// The rules that give visits their source, channel, browser, device: which are in force, and how they differ.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Print a configuration of haproxy that puts one address before all edges that run now (infra/haproxy/haproxy.cfg has the usual ports).
     HaproxyConfig {
         /// Where haproxy is to listen, like *:80 or `:443 ssl crt /path/to/combined.pem`; default: `WEIR_BIND`, else *:8090.
@@ -142,7 +157,8 @@ pub(crate) struct ImportOptions {
 /// What `tail` can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TailOptions {
-    /// Start at this stream sequence of each partition, or at the first one still there; default: what comes from now on.
+    /// Start at this stream sequence of each partition, or at the first one still there (`weir replay to ndjson` refuses then); default: what
+    /// comes from now on.
     #[arg(long)]
     pub(crate) from_seq: Option<u64>,
     /// Only this partition.
@@ -156,9 +172,33 @@ pub(crate) struct TailOptions {
     pub(crate) refused: bool,
 }
 
-/// Runs a command.
-pub(crate) async fn run(command: Command, output: &Output) -> Result<()> {
+impl Command {
+    /// Exit status of an error that is not wrong usage: of the commands that compare it is 2, since 1 says that they found a difference.
+    pub(crate) fn status_on_error(&self) -> ExitCode {
+        match self {
+            Self::Replay(ReplayCommand::Diff(_)) | Self::Rules(RulesCommand::Diff { .. }) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Live ingestion comes before it.
+    pub(crate) fn is_background_work(&self) -> bool {
+        matches!(self, Self::Replay(ReplayCommand::Run(_)))
+    }
+}
+
+/// Runs a command, which gives its exit status.
+pub(crate) async fn run(command: Command, output: &Output) -> Result<ExitCode> {
     let output = *output;
+    match command {
+        Command::Replay(ReplayCommand::Diff(options)) => replay::diff(&Session::open().await?, &options, output).await,
+        Command::Rules(RulesCommand::Diff { left, right }) => rules::diff(&left, &right, output).await,
+        other => act(other, output).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Runs a command that has nothing to say by its exit status.
+async fn act(command: Command, output: Output) -> Result<()> {
     match command {
         Command::Up(options) => up::run(&options, output).await,
         Command::Demo(options) => demo::run(&options, output).await,
@@ -185,8 +225,10 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<()> {
             countries::refresh(&Home::from_environment()?, ipv4.as_deref(), ipv6.as_deref(), output)
         }
         Command::HaproxyConfig { bind } => haproxy::print(&Session::open().await?, bind.as_deref()),
-        // Handled before the runtime starts.
-        Command::Reaper { .. } => Ok(()),
+        Command::Replay(command) => replay(command, output).await,
+        Command::Rules(RulesCommand::Show(options)) => rules::show(&options, output).await,
+        // Handled before the runtime starts, and by the caller.
+        Command::Reaper { .. } | Command::Rules(RulesCommand::Diff { .. }) => Ok(()),
     }
 }
 
@@ -206,6 +248,20 @@ async fn rejected(command: RejectedCommand, output: Output) -> Result<()> {
         RejectedCommand::List { filter, limit } => rejected::list(&session, &filter, limit, output).await,
         RejectedCommand::Show { seq } => rejected::show(&session, seq, output).await,
         RejectedCommand::Recover(options) => rejected::recover(&session, &options, output).await,
+    }
+}
+
+async fn replay(command: ReplayCommand, output: Output) -> Result<()> {
+    match command {
+        ReplayCommand::Plan(options) => replay::plan(&Session::open().await?, &options, output).await,
+        ReplayCommand::Run(options) => replay::run(&Session::open().await?, &options, output).await,
+        ReplayCommand::Promote(options) => replay::promote(options, output).await,
+        ReplayCommand::Rollback(options) => replay::rollback(options, output).await,
+        ReplayCommand::Discard(options) => replay::discard(options, output).await,
+        ReplayCommand::Status => replay::status(&Session::open().await?, output).await,
+        ReplayCommand::To(ReplayTarget::Ndjson(options)) => replay::to_ndjson(&Session::open().await?, &options, output).await,
+        // Handled by the caller.
+        ReplayCommand::Diff(_) => Ok(()),
     }
 }
 
@@ -248,6 +304,22 @@ mod tests {
             "status",
             "flush",
             "tail --from-seq 3",
+            "replay plan --from-seq 7",
+            "replay plan --from-time 2026-11-21T10:00:00Z --partition 1 --rules folder",
+            "replay run",
+            "replay run --from-seq 1 --built-in --lag-target-ms 100 --memory-limit-mb 256",
+            "replay diff",
+            "replay diff --site shop.example --limit 5",
+            "replay promote --yes",
+            "replay rollback",
+            "replay discard --yes",
+            "replay status",
+            "replay to ndjson --from-seq 3 --to-seq 9 --partition 0",
+            "rules show",
+            "rules show built-in --file channels.toml",
+            "rules show 2-0123456789abcdef --out folder",
+            "rules diff served",
+            "rules diff folder built-in",
             "doctor",
         ] {
             let words = std::iter::once("weir").chain(line.split(' ')).chain(std::iter::once("--json"));
@@ -273,6 +345,19 @@ mod tests {
             "rejected recover 7 --all",
             "rejected recover --all --reason url",
             "rejected show x",
+            "replay plan",
+            "replay plan --from-seq 0",
+            "replay plan --from-seq 1 --from-time 2026-11-21T10:00:00Z",
+            "replay plan --from-time yesterday",
+            "replay run --rules folder",
+            "replay run --built-in",
+            "replay run --partition 1",
+            "replay run --from-seq 1 --rules folder --built-in",
+            "replay diff --limit 0",
+            "replay to ndjson",
+            "replay to parquet --from-seq 1",
+            "rules diff",
+            "rules show --file channels.toml --out folder",
         ] {
             let words = std::iter::once("weir").chain(line.split(' '));
             assert!(Arguments::try_parse_from(words).is_err_and(|error| error.exit_code() == 2), "{line}");
