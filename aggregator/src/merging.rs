@@ -165,7 +165,6 @@ impl Worker {
                 () = self.cancel.cancelled() => return,
             };
             match merged {
-                Ok(None) => return,
                 Ok(Some(manifest)) => {
                     self.board.clear(code::MERGE_FAILED);
                     self.board.update(|numbers| {
@@ -174,8 +173,8 @@ impl Worker {
                         numbers.counts.merges += 1;
                     });
                 }
-                // The partition itself notices that it was lost.
-                Err(MergeError::Write(WriteError::Interrupted) | MergeError::Commit(CommitError::Lost)) => return,
+                // Done; or lost, which the partition itself notices.
+                Ok(None) | Err(MergeError::Write(WriteError::Interrupted) | MergeError::Commit(CommitError::Lost)) => return,
                 Err(error) => {
                     tracing::warn!(partition = self.merger.partition, %error, "parts could not be merged");
                     let is_unbalanced = matches!(

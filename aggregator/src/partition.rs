@@ -1,7 +1,7 @@
 //! One partition's loop: consume → fold → collect → flush → commit.
 
 use crate::Shared;
-use crate::commits::CommitError;
+use crate::commits::{CommitError, Committed, Line};
 use crate::flush::FlushError;
 use crate::intake::{Intake, IntakeError};
 use crate::merging::Merging;
@@ -42,6 +42,10 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
                 return refuse_all(&mut requests, &format!("the partition stands: {message}"), &cancel).await;
             }
             End::Again { code, message } => {
+                if code == Some(code::COMMIT_LOST) && was_switched(&shared, partition, board.revision()).await {
+                    tracing::info!(partition, "an operator switched the history: the partition is loaded again");
+                    continue;
+                }
                 tracing::warn!(partition, alarm = code, message, "the partition is loaded again");
                 if let Some(code) = code {
                     board.alarm(code, message);
@@ -55,6 +59,13 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
             () = cancel.cancelled() => return requests.refuse_waiting("the aggregator ends").await,
         }
     }
+}
+
+/// Whether the head was moved by a promotion or rollback since a revision. What cannot be read counts as no.
+async fn was_switched(shared: &Shared, partition: u32, revision: u64) -> bool {
+    let served = Committed::load(shared, &Line::Served, partition).await;
+    let switched = served.ok().flatten().and_then(|committed| committed.manifest.promotion);
+    switched.is_some_and(|promotion| promotion.revision > revision)
 }
 
 async fn refuse_all(requests: &mut Requests, reason: &str, cancel: &CancellationToken) {
@@ -124,11 +135,6 @@ impl<'a> Folding<'a> {
         let manifest = commits.manifest().await;
         board.clear(code::LOAD_FAILED);
         board.update(|numbers| {
-            let switched = manifest.promotion.as_ref().map_or(0, |promotion| promotion.revision);
-            if numbers.revision < switched {
-                // It was an operator, by a replay.
-                numbers.alarms.retain(|alarm| alarm.code != code::COMMIT_LOST);
-            }
             numbers.last_folded_seq = sealed_seq;
             numbers.sealed_seq = sealed_seq;
             numbers.revision = manifest.revision;

@@ -6,6 +6,7 @@ use crate::flush;
 use crate::status::code;
 use std::sync::Arc;
 use weir_event::subject;
+use weir_reader::replays::{self, Phase};
 use weir_reader::stream::{self, PartitionStream, StreamState};
 use weir_reader::{ReaderError, states};
 use weir_rollup::fold::State;
@@ -75,7 +76,8 @@ pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session
 
 /// The logic for new rows: this program's fold, with the rules that an operator pinned, else with its own.
 async fn choose_logic(shared: &Shared, last: Option<&LogicFrom>) -> Result<(LogicFrom, Arc<Rules>), End> {
-    let Some(pinned) = last.filter(|last| last.pinned) else {
+    let promoted = if last.is_none() { promoted_elsewhere(shared).await? } else { None };
+    let Some(pinned) = last.or(promoted.as_ref()).filter(|last| last.pinned) else {
         let rules = Arc::clone(shared.rulebook.own());
         return Ok((LogicFrom::new(1, rules.logic()), rules));
     };
@@ -83,6 +85,17 @@ async fn choose_logic(shared: &Shared, last: Option<&LogicFrom>) -> Result<(Logi
         Ok(rules) => Ok((LogicFrom { pinned: true, ..LogicFrom::new(1, rules.logic()) }, rules)),
         Err(error) => Err(End::Again { code: Some(code::LOAD_FAILED), message: error.to_string() }),
     }
+}
+
+/// The rules that an operator chose for the region before this partition had its first event.
+async fn promoted_elsewhere(shared: &Shared) -> Result<Option<LogicFrom>, ReaderError> {
+    let record = match replays::get(&shared.jetstream, &shared.config.region).await {
+        Ok(entry) => entry.map(|entry| entry.record).filter(|record| record.phase == Phase::Promoted),
+        // The bucket is made by the next `weir up`: until then there are no replays.
+        Err(ReaderError::StreamMissing { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(record.and_then(|record| Some(LogicFrom { pinned: record.pinned, ..LogicFrom::new(1, record.logic?) })))
 }
 
 /// Commits that the rows from here on are made with this logic, where it is another than before: only then readers that have it too show

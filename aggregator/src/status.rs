@@ -111,6 +111,11 @@ impl Board {
         self.update(|numbers| numbers.alarms.retain(|alarm| alarm.code != code));
     }
 
+    /// The revision as last known.
+    pub(crate) fn revision(&self) -> u64 {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).revision
+    }
+
     fn snapshot(&self) -> Numbers {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

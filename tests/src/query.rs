@@ -27,18 +27,26 @@ pub struct Stats {
     url: String,
     key: String,
     site: String,
+    revision: Option<String>,
 }
 
 impl Stats {
     /// Reads `site` with `key`.
     pub fn new(weir: &Weir, site: &str, key: &str) -> Result<Self> {
-        Ok(Self { client: client()?, url: weir.run()?.query_url, key: key.to_owned(), site: site.to_owned() })
+        Ok(Self { client: client()?, url: weir.run()?.query_url, key: key.to_owned(), site: site.to_owned(), revision: None })
     }
 
     /// Reads `site` with the admin key.
     pub fn admin(weir: &Weir, site: &str) -> Result<Self> {
         let key = weir.run()?.admin_key;
         Self::new(weir, site, &key)
+    }
+
+    /// The same, asking for a revision, or `shadow`.
+    #[must_use]
+    pub fn at(mut self, revision: &str) -> Self {
+        self.revision = Some(revision.to_owned());
+        self
     }
 
     /// Puts site and a wide date range into a request that names none.
@@ -55,6 +63,7 @@ impl Stats {
         let answer = self
             .client
             .post(format!("{}/api/v2/query", self.url))
+            .query(&self.revision.iter().map(|revision| ("rev", revision)).collect::<Vec<_>>())
             .bearer_auth(&self.key)
             .json(&self.complete(request))
             .send()

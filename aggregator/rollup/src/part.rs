@@ -171,7 +171,7 @@ pub fn counted_ledger_sql(events_relation: &str) -> String {
 ///
 /// Rows up to one of the `apart` sequences are not added to rows after it: there the ledger can be divided later.
 pub fn merge_ledger_sql(ledger_relation: &str, apart: &[u64]) -> String {
-    let stretch: String = apart.iter().map(|seq| format!(", seq > {seq}")).collect();
+    let stretch = apart.iter().fold(String::new(), |text, seq| text + &format!(", seq > {seq}"));
     format!(
         "SELECT max(seq) AS seq, site_id, hour_ms, kind, CAST(sum(count) AS UBIGINT) AS count FROM {ledger_relation} \
          GROUP BY site_id, hour_ms, kind{stretch}"

@@ -112,7 +112,8 @@ impl Replayer {
         Ok(Self { shared, lag_target_ms })
     }
 
-    fn region(&self) -> &str {
+    /// Name of the region.
+    pub fn region(&self) -> &str {
         &self.shared.config.region
     }
 }

@@ -160,19 +160,27 @@ impl Replayer {
             }
             return Ok(vec![self.beginning(partition, wanted.start).await?]);
         }
-        let (mut beginnings, mut unsealed) = (Vec::new(), None);
+        let (mut beginnings, mut unsealed) = (Vec::new(), Vec::new());
         for partition in known {
             match self.beginning(*partition, wanted.start).await {
                 Ok(beginning) => beginnings.push(beginning),
                 // Streams differ in length: what is beyond the end of one is not beyond that of another.
-                Err(error @ (ReplayError::NothingSealed | ReplayError::NotSealed { .. })) => unsealed = Some(error),
+                Err(error @ (ReplayError::NothingSealed | ReplayError::NotSealed { .. })) => unsealed.push((*partition, error)),
                 Err(error) => return Err(error),
             }
         }
-        match unsealed {
-            Some(error) if beginnings.is_empty() => Err(error),
-            _ => Ok(beginnings),
+        for (partition, error) in unsealed {
+            match error {
+                _ if beginnings.is_empty() => return Err(error),
+                // Nothing to rebuild, but later events are to be folded with the same logic everywhere.
+                ReplayError::NotSealed { sealed_seq, .. } => {
+                    beginnings.push(self.beginning(partition, Start::Seq(sealed_seq + 1)).await?);
+                }
+                _ => {}
+            }
         }
+        beginnings.sort_by_key(|beginning| beginning.partition);
+        Ok(beginnings)
     }
 
     async fn beginning(&self, partition: u32, start: Start) -> Result<Beginning, ReplayError> {

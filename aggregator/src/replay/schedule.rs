@@ -44,7 +44,8 @@ mod tests {
 
     fn told(history: &[LogicFrom]) -> Vec<String> {
         let state = |from: &LogicFrom| if from.state.is_some() { " state" } else { "" };
-        history.iter().map(|from| format!("{} {}{}", from.from_seq, &from.logic[..3], state(from))).collect()
+        let short = |from: &LogicFrom| from.logic.get(..3).unwrap().to_owned();
+        history.iter().map(|from| format!("{} {}{}", from.from_seq, short(from), state(from))).collect()
     }
 
     #[test]

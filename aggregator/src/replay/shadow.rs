@@ -117,12 +117,11 @@ impl Replayer {
     /// Opens a shadow where its last commit left it; makes it when there is none yet.
     pub(super) async fn open_shadow(&self, record: &Record, replayed: &ReplayedPartition) -> Result<Shadow, ReplayError> {
         let (partition, line) = (replayed.partition, Line::Shadow { replay_id: record.id.clone() });
-        let committed = match Committed::load(&self.shared, &line, partition).await? {
-            Some(committed) => committed,
-            None => {
-                let served = self.served(partition).await?.manifest;
-                self.begin_shadow(record, replayed, &served).await?
-            }
+        let committed = if let Some(committed) = Committed::load(&self.shared, &line, partition).await? {
+            committed
+        } else {
+            let served = self.served(partition).await?.manifest;
+            self.begin_shadow(record, replayed, &served).await?
         };
         let manifest = committed.manifest.clone();
         let sealed_seq = manifest.sealed_seq;
@@ -143,7 +142,7 @@ impl Replayer {
             commits: Arc::clone(&commits),
             interrupt: Interrupt::default(),
         };
-        let logic = self.rules_at(&manifest.logic, sealed_seq + 1).await?;
+        let logic = rules_at(&self.shared, &manifest.logic, sealed_seq + 1).await?;
         let intake = Intake::new(&self.shared, partition, Arc::clone(&commits), logic, state);
         Ok(Shadow {
             shared: Arc::clone(&self.shared),
@@ -155,10 +154,6 @@ impl Replayer {
             schedule: manifest.logic,
             folded_seq: sealed_seq,
         })
-    }
-
-    async fn rules_at(&self, schedule: &[LogicFrom], seq: u64) -> Result<(LogicFrom, Arc<Rules>), ReplayError> {
-        rules_at(&self.shared, schedule, seq).await
     }
 
     /// What a partition serves.
@@ -175,13 +170,11 @@ impl Beginning {
 }
 
 async fn rules_at(shared: &Shared, schedule: &[LogicFrom], seq: u64) -> Result<(LogicFrom, Arc<Rules>), ReplayError> {
-    match logic::at(schedule, seq).or_else(|| schedule.first()) {
-        Some(from) => Ok((from.clone(), shared.rulebook.for_logic(&from.logic).await?)),
-        None => {
-            let own = Arc::clone(shared.rulebook.own());
-            Ok((LogicFrom::new(1, own.logic()), own))
-        }
-    }
+    let Some(from) = logic::at(schedule, seq).or_else(|| schedule.first()) else {
+        let own = Arc::clone(shared.rulebook.own());
+        return Ok((LogicFrom::new(1, own.logic()), own));
+    };
+    Ok((from.clone(), shared.rulebook.for_logic(&from.logic).await?))
 }
 
 impl Shadow {
@@ -224,16 +217,14 @@ impl Shadow {
     }
 
     async fn take(&mut self, delivered: &Delivered) -> Result<u64, ReplayError> {
-        let taken = self.intake.take(delivered).await.map_err(|error| match error {
-            IntakeError::Undecodable { .. } | IntakeError::LookUp(_) => {
-                ReplayError::Message { partition: self.partition, cause: error.to_string() }
-            }
-        })?;
+        let failed = |error: IntakeError| ReplayError::Message { partition: self.partition, cause: error.to_string() };
+        let taken = self.intake.take(delivered).await.map_err(failed)?;
         self.folded_seq = delivered.seq;
         Ok(taken.events)
     }
 
-    async fn flush(&mut self) -> Result<(), ReplayError> {
+    /// Seals what is folded, and merges.
+    pub(super) async fn flush(&mut self) -> Result<(), ReplayError> {
         self.intake.flush().await.map_err(|error| ReplayError::flush(self.partition, &error))?;
         loop {
             match self.merger.next().await {

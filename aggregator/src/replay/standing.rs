@@ -4,12 +4,15 @@ use super::diff::{self, Options, Report, Sides};
 use super::{ReplayError, Replayer, rfc3339};
 use crate::commits::{Commits, Committed, Line};
 use crate::compact::Input;
-use crate::duck::Interrupt;
+use crate::duck::{DuckLimits, Interrupt};
 use crate::flush::duck_limits;
 use serde::Serialize;
 use std::sync::Arc;
 use weir_reader::replays::{self, Phase};
 use weir_rollup::manifest::{Manifest, PromotionKind};
+
+/// What a comparison may use: where every figure of millions of rows differs, 512 MB were too little.
+const COMPARE_MEMORY_MB: u64 = 2_048;
 
 /// How the newest replay stands.
 #[derive(Clone, Debug, Serialize)]
@@ -132,7 +135,10 @@ impl Replayer {
             let hint = "there is nothing to compare yet: `weir replay run` builds the shadow";
             return Err(ReplayError::Phase { id: record.id, phase: record.phase, hint });
         }
-        let (limits, options) = (duck_limits(&self.shared), options.clone());
+        let limits = duck_limits(&self.shared);
+        // Nothing else of this process runs beside it.
+        let limits = DuckLimits { memory_limit_mb: limits.memory_limit_mb.max(COMPARE_MEMORY_MB), ..limits };
+        let options = options.clone();
         let compare = move || diff::compare(&limits, &Interrupt::default(), &sides, &options);
         Ok(tokio::task::spawn_blocking(compare).await??)
     }

@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::shadow::Company;
-use super::{ReplayError, Replayer};
+use super::{Progress, ReplayError, Replayer};
 use crate::commits::{CommitError, Commits, Committed, Line};
 use crate::status::now_ms;
 use serde::Serialize;
@@ -46,11 +46,11 @@ impl Replayer {
     ///
     /// # Errors
     /// When there is no complete shadow, or a partition cannot be switched; those before it are switched then.
-    pub async fn promote(&self) -> Result<Vec<Switched>, ReplayError> {
+    pub async fn promote(&self, tell: &(dyn Fn(&Progress) + Send + Sync)) -> Result<Vec<Switched>, ReplayError> {
         let hint = "`weir replay run` builds it, `weir replay status` shows how far it is";
         let entry = self.enter(&[Phase::Built, Phase::Promoting, Phase::Promoted], Phase::Promoting, hint).await?;
         let record = entry.record.clone();
-        let mut company = Company::new(&|_| {}, Pace::watch(&self.shared, u64::MAX), CancellationToken::new());
+        let mut company = Company::new(tell, Pace::watch(&self.shared, u64::MAX), CancellationToken::new());
         let mut switched = Vec::new();
         for replayed in &record.partitions {
             let partition = replayed.partition;

@@ -151,7 +151,13 @@ impl Replayer {
             if sealed_seq == served_seq {
                 break;
             }
-            shadow.advance(served_seq, company).await?;
+            if let Err(error) = shadow.advance(served_seq, company).await {
+                if matches!(error, ReplayError::Cancelled) {
+                    // What was folded is good.
+                    shadow.flush().await?;
+                }
+                return Err(error);
+            }
             sealed_seq = served_seq;
         }
         let manifest = shadow.commits.manifest().await;

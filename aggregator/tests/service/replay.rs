@@ -148,7 +148,7 @@ impl Trial {
         let replayed = self.history.replayed(from_seq, compiled.as_ref(), through_seq);
         self.former = Some((std::mem::replace(&mut self.history, replayed), self.pinned.clone(), through_seq));
         let revision = self.manifest().await.revision;
-        let switched = self.replayer.promote().await.unwrap();
+        let switched = self.replayer.promote(&|_| {}).await.unwrap();
         assert_eq!((switched.len(), switched[0].through_seq, switched[0].already), (1, through_seq, false));
         assert!(switched[0].revision > revision);
         if let Some(compiled) = compiled {
@@ -316,7 +316,7 @@ async fn an_interrupted_replay_goes_on_and_an_interrupted_switch_is_finished() {
     cancel.cancel();
     let interrupted = trial.replayer.build(Some(&wanted), &|_| {}, cancel).await;
     assert!(matches!(interrupted, Err(ReplayError::Cancelled)));
-    assert!(matches!(trial.replayer.promote().await, Err(ReplayError::Phase { phase: Phase::Building, .. })));
+    assert!(matches!(trial.replayer.promote(&|_| {}).await, Err(ReplayError::Phase { phase: Phase::Building, .. })));
     assert!(matches!(trial.replayer.rollback().await, Err(ReplayError::Phase { .. })));
     // Another process goes on, without being told what.
     let other = trial.region.replayer().await;
@@ -329,7 +329,7 @@ async fn an_interrupted_replay_goes_on_and_an_interrupted_switch_is_finished() {
     trial.check("promoted").await;
     // As if it had been killed after it.
     set_phase(&trial, Phase::Promoting).await;
-    let again = other.promote().await.unwrap();
+    let again = other.promote(&|_| {}).await.unwrap();
     assert!(again[0].already);
     trial.publish_and_seal(2).await;
     set_phase(&trial, Phase::RollingBack).await;

@@ -54,7 +54,8 @@ pub(crate) struct AggregatorOptions {
     #[arg(long, env = "WEIR_AGGREGATOR_MEMORY_MB")]
     memory_limit_mb: Option<u64>,
     /// Folder of rules to use instead of those this program was built with; what is not there is as built in (`weir rules show built-in --out DIR`
-    /// fills one). For shipping rules without a new build. They hold from the next sealed sequence on; `weir replay` makes older history anew.
+    /// fills one). For shipping rules without a new build: they hold from the next sealed sequence on, and `weir replay` makes older history
+    /// anew. Rules that an operator promoted by a replay come first (`weir rules show` tells).
     #[arg(long, env = "WEIR_RULES_DIR", value_name = "DIR")]
     rules: Option<PathBuf>,
 }

@@ -125,10 +125,23 @@ pub struct Session<'a> {
 
 impl Session<'_> {
     /// All rows of a statement.
+    ///
+    /// It is planned and run in one transaction. DuckDB plans by what it knows of the tables then, and leaves out a bound of the sequence that all rows keep:
+    /// rows that were appended between planning and running would be counted, or break a plan that was made without them.
     pub fn query(&self, statement: &Statement) -> Result<Rows, EngineError> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(EngineError::Lost);
         }
+        self.connection.execute_batch("BEGIN TRANSACTION READ ONLY")?;
+        let rows = self.rows(statement);
+        // After a failure nothing is left of the transaction; the connection is not used again.
+        let ended = self.connection.execute_batch(if rows.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        let rows = rows?;
+        ended?;
+        Ok(rows)
+    }
+
+    fn rows(&self, statement: &Statement) -> Result<Rows, EngineError> {
         let mut prepared = self.connection.prepare(&statement.sql)?;
         let mut found = prepared.query(params_from_iter(statement.parameters.iter()))?;
         let mut rows = Rows::new();

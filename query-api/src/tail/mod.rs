@@ -21,7 +21,7 @@ use weir_rollup::part;
 
 /// One consistent state of a partition: the parts of a manifest, and of the tables the rows after its `sealed_seq` up to `folded_seq`.
 ///
-/// Whoever holds it keeps the tables; the parts' files stay for a day after they left the manifest.
+/// Whoever holds it keeps the tables; the parts' files stay for as long as a manifest of the last day, or one of the newest, names them.
 #[derive(Clone, Debug)]
 pub struct PartitionView {
     /// The manifest; `None` = nothing was sealed yet.

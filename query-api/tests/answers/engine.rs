@@ -3,6 +3,7 @@
 use crate::fixture::{Fixture, Layout, NOW_MS, Visit};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use weir_query_api::engine::{Cell, Engine, EngineConfig, EngineError};
 use weir_query_api::plan::Statement;
@@ -138,4 +139,40 @@ async fn a_table_goes_with_its_last_holder() {
     assert_eq!(tables(&engine).await, [[Cell::Integer(1)]]);
     drop(held);
     assert_eq!(tables(&engine).await, [[Cell::Integer(0)]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_stands_still_while_rows_are_appended() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(&folder, 20_000);
+    let row = |seq: u64| {
+        let visit = Visit::new(seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), Opening::default());
+        visit.event(seq, NOW_MS as i64, "pageview", "/", &[])
+    };
+    for _ in 0..20 {
+        let table = Arc::new(engine.create_table().unwrap());
+        let appended = Arc::new(AtomicU64::new(0));
+        let appending = tokio::task::spawn_blocking({
+            let (table, appended) = (Arc::clone(&table), Arc::clone(&appended));
+            move || {
+                for seq in 1..=60 {
+                    table.append(&[row(seq)]).unwrap();
+                    appended.store(seq, Ordering::Release);
+                }
+            }
+        });
+        loop {
+            let last = appended.load(Ordering::Acquire);
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT visit_id, count(*) FROM {} WHERE seq <= {last} GROUP BY visit_id)",
+                table.name()
+            );
+            let rows = engine.run(move |session| session.query(&statement(&sql))).await.unwrap();
+            assert_eq!(rows, [[Cell::Integer(last as i64)]]);
+            if last == 60 || appending.is_finished() {
+                break;
+            }
+        }
+        appending.await.unwrap();
+    }
 }

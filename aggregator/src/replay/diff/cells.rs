@@ -57,7 +57,8 @@ pub(super) fn lists(
     dimensions: &[Dimension],
     limit: usize,
 ) -> Result<Lists, WriteError> {
-    for (table, dimension) in [("cells", ""), ("top_values", "dimension UTINYINT, "), ("top_differences", "dimension UTINYINT, ")] {
+    for (table, dimension) in [("cells", ""), ("top_values", "dimension UTINYINT, "), ("top_differences", "dimension UTINYINT, ")]
+    {
         connection.execute_batch(&format!(
             "CREATE TEMP TABLE {table} (site_id UINTEGER, hour BIGINT, {dimension}value VARCHAR, metric UTINYINT, served BIGINT, shadow BIGINT)"
         ))?;

@@ -31,7 +31,8 @@ pub(super) fn create_visits(connection: &Connection, dimension: Dimension) -> Re
     // Of the visits that began with the value of a dimension of events, only bounces are counted.
     let of_interest = if dimension.is_of_visit { "" } else { " AND interactive_events < 2" };
     for side in ["served", "shadow"] {
-        let sql = format!("SELECT CAST(coalesce(sum(rows), 0) AS UBIGINT) FROM {side}_hours SEMI JOIN differing_sites USING (site_id)");
+        let sql =
+            format!("SELECT CAST(coalesce(sum(rows), 0) AS UBIGINT) FROM {side}_hours SEMI JOIN differing_sites USING (site_id)");
         let slices = connection.query_row(&sql, [], |row| row.get::<_, u64>(0))? / ROWS_AT_A_TIME + 1;
         for slice in 0..slices {
             let rows = format!(
@@ -100,18 +101,19 @@ fn visitors(members: &str) -> String {
 
 /// `SELECT` of the figures of a relation that has `site_id`, `hour` and `value`; `sql` gives the metric of a side.
 fn figures(relation: &str, sql: impl Fn(Metric, &str) -> Option<String>) -> String {
-    let (mut columns, mut figures) = (String::new(), Vec::new());
+    let (mut columns, mut figures) = (Vec::new(), Vec::new());
     for (index, metric) in Metric::ALL.into_iter().enumerate() {
         if let (Some(served), Some(shadow)) = (sql(metric, "served"), sql(metric, "shadow")) {
-            columns += &format!(", {served} AS served{index}, {shadow} AS shadow{index}");
+            columns.push(format!("{served} AS served{index}, {shadow} AS shadow{index}"));
             figures.push(format!("{{'metric': {index}::UTINYINT, 'served': served{index}, 'shadow': shadow{index}}}"));
         }
     }
     format!(
         "SELECT site_id, hour, value, figure.metric AS metric, figure.served AS served, figure.shadow AS shadow FROM (
-             SELECT site_id, hour, value, unnest([{}]) AS figure
-             FROM (SELECT site_id, hour, value{columns} FROM ({relation}) GROUP BY site_id, hour, value)
+             SELECT site_id, hour, value, unnest([{figures}]) AS figure
+             FROM (SELECT site_id, hour, value, {columns} FROM ({relation}) GROUP BY site_id, hour, value)
          )",
-        figures.join(", ")
+        figures = figures.join(", "),
+        columns = columns.join(", ")
     )
 }

@@ -27,7 +27,7 @@ fn view<'a>(
     site_id: Option<u32>,
     attached: &mut HashMap<&'a Path, String>,
 ) -> Result<(), WriteError> {
-    let mut union = "SELECT 0::UINTEGER AS place, * FROM memory.main.events".to_owned();
+    let mut selects = vec!["SELECT 0::UINTEGER AS place, * FROM memory.main.events".to_owned()];
     for (place, sides, inputs) in sides {
         let Sides { after_seq, through_seq, .. } = sides;
         for input in inputs.iter().filter(|input| is_touched(input, sides, site_id)) {
@@ -38,13 +38,13 @@ fn view<'a>(
             }
             let Some(database) = attached.get(input.path.as_path()) else { continue };
             let of_site = site_id.map(|site_id| format!(" AND site_id = {site_id}")).unwrap_or_default();
-            union += &format!(
-                "\nUNION ALL SELECT {place}::UINTEGER AS place, * FROM {database}.events \
+            selects.push(format!(
+                "SELECT {place}::UINTEGER AS place, * FROM {database}.events \
                  WHERE seq > {after_seq} AND seq <= {through_seq}{of_site}"
-            );
+            ));
         }
     }
-    connection.execute_batch(&format!("CREATE TEMP VIEW {name} AS {union}"))?;
+    connection.execute_batch(&format!("CREATE TEMP VIEW {name} AS {}", selects.join(" UNION ALL ")))?;
     Ok(())
 }
 

@@ -78,7 +78,7 @@ mod tests {
         };
         let mut report = report::tests::example();
         name_sites(&mut report, &BTreeMap::from([(1, "blog.example".to_owned())]));
-        assert_eq!(sites(&report), [const { "blog.example" }; 3].map(|domain| Some(domain.to_owned())));
+        assert_eq!(sites(&report), ["blog.example"; 3].map(|domain| Some(domain.to_owned())));
         name_sites(&mut report, &BTreeMap::new());
         assert_eq!(sites(&report), [None, None, None]);
         assert!(report::text(&report).join("\n").contains("  site 1  visits"));

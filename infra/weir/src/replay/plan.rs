@@ -1,6 +1,6 @@
 //! `weir replay plan`: what a replay would read, rebuild and replace.
 
-use super::{logic_text, name, replayer, wanted};
+use super::{left_out, logic_text, name, replayer, wanted};
 use crate::cli::PlanOptions;
 use crate::human;
 use crate::output::{Output, Usage};
@@ -14,15 +14,18 @@ pub(crate) async fn plan(session: &Session, options: &PlanOptions, output: Outpu
     let start = options.start.start().context(Usage("give --from-seq or --from-time".to_owned()))?;
     let wanted = wanted(session, start, &options.wanted).await?;
     let plan = replayer(session)?.plan(&wanted).await?;
-    output.result(&plan, &text(&plan))
+    let covered: Vec<u32> = plan.partitions.iter().map(|one| one.partition).collect();
+    let left_out = left_out(session, options.wanted.partition, &covered)?;
+    output.result(&plan, &text(&plan, left_out))
 }
 
-fn text(plan: &Plan) -> String {
+fn text(plan: &Plan, left_out: Option<String>) -> String {
     let mut lines = Vec::new();
     for one in &plan.partitions {
         lines.push(format!("partition {}", name(&one.region, one.partition)));
         lines.extend(facts(one).iter().map(|(what, fact)| format!("  {what:<10} {fact}")));
     }
+    lines.extend(left_out);
     lines.push(format!(
         "with {}, in about {}; what is served stays as it is until `weir replay promote`",
         logic_text(plan.logic.as_deref()),
@@ -91,10 +94,11 @@ mod tests {
   read       4,678 messages, sequences 1,001 to 5,678, 12.3 MB
   rebuild    1 event in 3 hours, 2026-11-21T09:00:00Z to 2026-11-21T11:00:00Z
   files      12 kept, 1 split, 34 replaced
+left out: local.1
 with logic 2-0123456789abcdef, in about 90 s; what is served stays as it is until `weir replay promote`
 next: `weir replay run` with the same options";
-        assert_eq!(text(&plan), expected);
+        assert_eq!(text(&plan, Some("left out: local.1".to_owned())), expected);
         let unchanged = Plan { logic: None, partitions: vec![], estimated_s: 0 };
-        assert!(text(&unchanged).starts_with("with the logic that each event had before, in about 0.0 s;"));
+        assert!(text(&unchanged, None).starts_with("with the logic that each event had before, in about 0.0 s;"));
     }
 }

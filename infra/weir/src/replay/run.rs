@@ -1,7 +1,7 @@
 //! `weir replay run`: builds the shadow, or goes on with it.
 
 use super::progress::Display;
-use super::{logic_text, name, settings, wanted};
+use super::{left_out, logic_text, name, settings, wanted};
 use crate::cli::RunOptions;
 use crate::human;
 use crate::output::Output;
@@ -45,12 +45,15 @@ pub(crate) async fn run(session: &Session, options: &RunOptions, output: Output)
         }
         built => {
             let built = built?;
-            output.result(&built, &text(&built))
+            let covered: Vec<u32> = built.partitions.iter().map(|one| one.partition).collect();
+            // Of a replay that was begun earlier it is not known which partitions were meant.
+            let left_out = if wanted.is_some() { left_out(session, options.wanted.partition, &covered)? } else { None };
+            output.result(&built, &text(&built, left_out))
         }
     }
 }
 
-fn text(built: &Built) -> String {
+fn text(built: &Built, left_out: Option<String>) -> String {
     let elapsed = Duration::from_millis(built.elapsed_ms);
     let waited = elapsed.saturating_sub(Duration::from_millis(built.busy_ms));
     let pauses = if waited >= Duration::from_secs(1) {
@@ -85,6 +88,7 @@ fn text(built: &Built) -> String {
         ]);
     }
     lines.extend(table.lines(2));
+    lines.extend(left_out);
     lines.push("next: weir replay diff".to_owned());
     lines.join("\n")
 }
@@ -119,6 +123,6 @@ mod tests {
   partition  from  through   rows  files  checksum
   local.0       7       90  1,234      3  1234-ab
 next: weir replay diff";
-        assert_eq!(text(&built), expected);
+        assert_eq!(text(&built, None), expected);
     }
 }

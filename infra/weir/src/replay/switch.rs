@@ -1,5 +1,6 @@
 //! `weir replay promote`, `rollback` and `discard`: they change what is served or can be, and so they ask.
 
+use super::progress::Display;
 use super::{logic_text, name, replayer};
 use crate::cli::SwitchOptions;
 use crate::human;
@@ -21,7 +22,9 @@ enum Switch {
 
 /// Serves the shadow.
 pub(crate) async fn promote(options: SwitchOptions, output: Output) -> Result<()> {
-    let switched = agreed(Switch::Promote, options).await?.promote().await?;
+    let replayer = agreed(Switch::Promote, options).await?;
+    let display = Display::new(replayer.region(), output);
+    let switched = replayer.promote(&|progress| display.show(progress)).await?;
     output.result(&switched, &switched_text(Switch::Promote, &switched))
 }
 

@@ -1,14 +1,17 @@
 //! Measures the figures of `make bench` on a real system on loopback and prints them beside the aims, as a Markdown table.
 //!
+//! `weir-bench` does so; `weir-bench replay [EVENTS]` measures a replay of so many events instead (default 10,000,000; a quarter of an hour).
+//!
 //! Throughput is counted per second of processor time of the process concerned, because the load generator shares the machine.
 
 mod ingest;
 mod log_file;
 mod queries;
+mod replay;
 mod report;
 mod sealing;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use report::Report;
 use std::time::{Duration, Instant};
 use weir_tests::process;
@@ -16,6 +19,8 @@ use weir_tests::weir::Weir;
 
 /// The whole run, whatever happens.
 const RUN_WITHIN: Duration = Duration::from_mins(6);
+const REPLAY_WITHIN: Duration = Duration::from_hours(1);
+const REPLAY_EVENTS: u64 = 10_000_000;
 /// Time for a started system to settle before its memory is read.
 const IDLE_FOR: Duration = Duration::from_secs(8);
 /// Site that gets events through the edge. The two sites have neighbouring numbers, so each has a partition of its own.
@@ -25,7 +30,30 @@ pub(crate) const LOG_SITE: &str = "log.example";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    tokio::time::timeout(RUN_WITHIN, run()).await.with_context(|| format!("the benchmark takes longer than {RUN_WITHIN:?}"))?
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let replay = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => None,
+        ["replay"] => Some(REPLAY_EVENTS),
+        ["replay", events] => Some(events.parse().context("EVENTS must be a number")?),
+        _ => bail!("weir-bench | weir-bench replay [EVENTS]"),
+    };
+    let within = if replay.is_some() { REPLAY_WITHIN } else { RUN_WITHIN };
+    let measuring = async {
+        match replay {
+            Some(events) => run_replay(events).await,
+            None => run().await,
+        }
+    };
+    tokio::time::timeout(within, measuring).await.with_context(|| format!("the benchmark takes longer than {within:?}"))?
+}
+
+async fn run_replay(events: u64) -> Result<()> {
+    let (mut report, started) = (Report::new(), Instant::now());
+    let weir = Weir::start().await?;
+    weir.add_site(EDGE_SITE).await?;
+    weir.add_site(LOG_SITE).await?;
+    replay::measure(&weir, events, &mut report).await?;
+    report.print(started.elapsed())
 }
 
 async fn run() -> Result<()> {
