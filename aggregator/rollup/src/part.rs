@@ -142,11 +142,23 @@ FROM (
     )
 }
 
-/// `SELECT` of one VARCHAR, the checksum of event rows: `<rows>-<16 hex digits>`, the exclusive or of the rows' hashes. It depends neither on
-/// the order of the rows nor on event ids. Its hash is that of DuckDB 1.5, pinned by a test.
+/// SQL of a row's hash over all columns but the ids, for relations with the columns of `events`; the DuckDB 1.5 hash, pinned by a test.
+pub fn row_hash_sql() -> String {
+    format!("hash({})", list(event_columns().filter(|column| !ID_COLUMNS.contains(column)), str::to_owned))
+}
+
+/// SQL of one hash of many that does not depend on their order.
+///
+/// DuckDB's hash of several values is an exclusive or with the hash of the last one: where the last column changes in two rows in the
+/// same way, a plain exclusive or of the rows' hashes stays what it was. Hashed once more, it does not.
+pub fn hash_of_hashes_sql(hash: &str) -> String {
+    format!("coalesce(bit_xor(hash({hash})), 0)")
+}
+
+/// `SELECT` of one VARCHAR, the checksum of event rows: `<rows>-m<16 hex digits>`, a hash of the rows' hashes. It depends neither on the
+/// order of the rows nor on event ids. Parts of before 21 November 2026 have `<rows>-<16 hex digits>`, a plain exclusive or.
 pub fn checksum_sql(events_relation: &str) -> String {
-    let hashed = list(event_columns().filter(|column| !ID_COLUMNS.contains(column)), str::to_owned);
-    format!("SELECT printf('%d-%016x', count(*), coalesce(bit_xor(hash({hashed})), 0)) FROM {events_relation}")
+    format!("SELECT printf('%d-m%016x', count(*), {}) FROM {events_relation}", hash_of_hashes_sql(&row_hash_sql()))
 }
 
 /// `FROM` of the ledger of a part: its table, or what the events of a part of format 1 tell, which is how many there were.
@@ -191,17 +203,17 @@ pub fn copies_sql(events_relation: &str, wanted: &[OldRetry]) -> Option<String> 
     ))
 }
 
-/// Checksum of several relations together, from their checksums; `None` when one is malformed.
+/// Checksum of several relations together, from their checksums; `None` when one is malformed or of another kind.
 ///
 /// A merge has lost nothing when its inputs' combined checksum is its outputs'.
 pub fn combine_checksums<'a>(checksums: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut sum = (0_u64, 0_u64);
     for checksum in checksums {
-        let (rows, hash) = checksum.split_once('-')?;
+        let (rows, hash) = checksum.split_once("-m")?;
         sum.0 = sum.0.checked_add(rows.parse().ok()?)?;
         sum.1 ^= u64::from_str_radix(hash, 16).ok()?;
     }
-    Some(format!("{}-{:016x}", sum.0, sum.1))
+    Some(format!("{}-m{:016x}", sum.0, sum.1))
 }
 
 fn event_columns() -> impl Iterator<Item = &'static str> {

@@ -236,7 +236,10 @@ mod tests {
         };
         assert!(matches!(refused(|data| data.user_agents = "a: [".into()), RulesError::UserAgents(_)));
         assert!(matches!(refused(|data| data.crawlers = "{}".into()), RulesError::Crawlers(_)));
-        assert!(matches!(refused(|data| data.bots = "patterns = ['(']".into()), RulesError::Expression { .. }));
+        assert!(matches!(
+            refused(|data| data.bots = "patterns = ['(']".into()),
+            RulesError::Expression { file: "bots.toml", .. }
+        ));
         assert!(matches!(refused(|data| data.sources = "x".into()), RulesError::Toml { file: "sources.toml", .. }));
         let undefined = "fallback = ''\n[names]\n[[channel]]\nname = 'A'\nwhen = [{ medium = '{paid}' }]";
         let mut data = RuleData::built_in();

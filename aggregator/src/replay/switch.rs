@@ -7,7 +7,7 @@ use crate::commits::{CommitError, Commits, Committed, Line};
 use crate::status::now_ms;
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weir_event::subject;
 use weir_reader::manifests;
@@ -17,8 +17,6 @@ use weir_rollup::manifest::{Manifest, ObjectRef, Promotion, PromotionKind};
 
 /// How often a head that moved meanwhile is tried again.
 const ATTEMPTS_MAX: u32 = 50;
-/// How long the aggregator may take to take notice.
-const NUDGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A partition that was switched.
 #[derive(Clone, Debug, Serialize)]
@@ -188,13 +186,16 @@ impl Replayer {
         }
     }
 
-    /// Asks the aggregator to commit, so that it finds out now. If it does not hear, its next commit tells.
+    /// Asks the aggregator to commit, so that it finds out now, and waits for no answer. If it does not hear, its next commit tells.
     async fn nudge(&self, partition: u32) {
         let payload = serde_json::json!({ "through_seq": u64::MAX }).to_string();
         let subject = subject::flush_subject(self.region(), partition);
-        let request = async_nats::Request::new().payload(payload.into()).timeout(Some(NUDGE_TIMEOUT));
-        if let Err(error) = self.shared.client.send_request(subject, request).await {
-            tracing::debug!(partition, %error, "the aggregator was not reached");
+        let told = async {
+            self.shared.client.publish(subject, payload.into()).await.map_err(|error| error.to_string())?;
+            self.shared.client.flush().await.map_err(|error| error.to_string())
+        };
+        if let Err(error) = told.await {
+            tracing::debug!(partition, error, "the aggregator was not reached");
         }
     }
 

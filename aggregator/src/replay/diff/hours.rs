@@ -5,16 +5,7 @@ use super::report::{Content, PartitionContents};
 use crate::write::WriteError;
 use duckdb::Connection;
 use weir_rollup::ledger::HOUR_MS;
-
-/// SQL of a row's hash, the one in `part::checksum_sql`: of all columns but the event's id. `place` is ours.
-pub(super) const ROW_HASH: &str = "hash(*COLUMNS(* EXCLUDE (place, event_id_high, event_id_low)))";
-
-/// SQL of a hash of hashes that depends on the order in none. DuckDB's hash of several values is some mix of all but the last with an
-/// exclusive or of the last's own hash: where the last column changes in two rows in the same way, the plain exclusive or of the rows'
-/// hashes stays what it was. Hashed once more, it does not.
-pub(super) fn xor_sql(hash: &str) -> String {
-    format!("coalesce(bit_xor(hash({hash})), 0)")
-}
+use weir_rollup::part;
 
 /// SQL of the UTC hour of a row.
 pub(super) fn hour_sql() -> String {
@@ -28,16 +19,17 @@ pub(super) fn compare(connection: &Connection, sides: &[Sides]) -> Result<Vec<Pa
     for side in ["served", "shadow"] {
         connection.execute_batch(&format!(
             "CREATE TEMP TABLE {side}_hours AS
-             SELECT place, site_id, hour, count(*) AS rows, bit_xor(row_hash) AS hash, {xor} AS mixed
-             FROM (SELECT place, site_id, {hour} AS hour, {ROW_HASH} AS row_hash FROM {side}) GROUP BY place, site_id, hour",
-            xor = xor_sql("row_hash"),
+             SELECT place, site_id, hour, count(*) AS rows, {xor} AS hash
+             FROM (SELECT place, site_id, {hour} AS hour, {hash} AS row_hash FROM {side}) GROUP BY place, site_id, hour",
+            xor = part::hash_of_hashes_sql("row_hash"),
+            hash = part::row_hash_sql(),
             hour = hour_sql()
         ))?;
     }
     connection.execute_batch(
         "CREATE TEMP TABLE differing AS
          SELECT place, site_id, hour FROM served_hours FULL JOIN shadow_hours USING (place, site_id, hour)
-         WHERE served_hours.rows IS DISTINCT FROM shadow_hours.rows OR served_hours.mixed IS DISTINCT FROM shadow_hours.mixed;
+         WHERE served_hours.rows IS DISTINCT FROM shadow_hours.rows OR served_hours.hash IS DISTINCT FROM shadow_hours.hash;
          CREATE TEMP TABLE differing_hours AS SELECT DISTINCT site_id, hour FROM differing;
          CREATE TEMP TABLE differing_sites AS SELECT DISTINCT site_id FROM differing",
     )?;
@@ -61,7 +53,7 @@ pub(super) fn compare(connection: &Connection, sides: &[Sides]) -> Result<Vec<Pa
 /// Rows and checksum of one side of a partition: those of all rows are the sum and the exclusive or of those of the hours.
 fn content(connection: &Connection, side: &str, place: usize) -> Result<Content, duckdb::Error> {
     let sql = format!(
-        "SELECT CAST(coalesce(sum(rows), 0) AS UBIGINT) AS total, printf('%d-%016x', total, coalesce(bit_xor(hash), 0))
+        "SELECT CAST(coalesce(sum(rows), 0) AS UBIGINT) AS total, printf('%d-m%016x', total, coalesce(bit_xor(hash), 0))
          FROM {side}_hours WHERE place = ?"
     );
     connection.query_row(&sql, [place], |row| Ok(Content { rows: row.get(0)?, checksum: row.get(1)? }))

@@ -1,10 +1,11 @@
 //! Finds out how many rows of the differing hours differ, and in which columns.
 
 use super::dimension::{DIMENSIONS, Dimension, NONE};
-use super::hours::{ROW_HASH, hour_sql, xor_sql};
+use super::hours::hour_sql;
 use super::report::RowChanges;
 use crate::write::WriteError;
 use duckdb::Connection;
+use weir_rollup::part;
 
 /// Columns that change what rows and visits count for, whatever the dimension.
 const COUNTED: &str = "site_id, event_ms, visitor_id, visit_id, name, revenue_micros, engagement_ms, interactive, bot";
@@ -20,10 +21,11 @@ pub(super) fn changes(connection: &Connection) -> Result<RowChanges, WriteError>
                 CAST(coalesce(sum(shadow - served) FILTER (shadow > served), 0) AS UBIGINT)
          FROM (
              SELECT count(*) FILTER (is_shadow = 0) AS served, count(*) FILTER (is_shadow = 1) AS shadow, bit_xor(hash) AS hash
-             FROM (SELECT 0 AS is_shadow, place, seq, idx, {ROW_HASH} AS hash FROM {served}
-                   UNION ALL SELECT 1, place, seq, idx, {ROW_HASH} FROM {shadow})
+             FROM (SELECT 0 AS is_shadow, place, seq, idx, {hash} AS hash FROM {served}
+                   UNION ALL SELECT 1, place, seq, idx, {hash} FROM {shadow})
              GROUP BY place, seq, idx
          ) WHERE served <> shadow OR hash <> 0",
+        hash = part::row_hash_sql(),
         served = of_differing_hours("served"),
         shadow = of_differing_hours("shadow"),
     );
@@ -49,7 +51,7 @@ fn column_hashes(connection: &Connection, side: &str) -> Result<Vec<u64>, duckdb
         .iter()
         .map(|dimension| {
             let columns = if *dimension == NONE { COUNTED } else { dimension.of_row };
-            xor_sql(&format!("hash(place, seq, idx, {columns})"))
+            part::hash_of_hashes_sql(&format!("hash(place, seq, idx, {columns})"))
         })
         .collect();
     let sql = format!("SELECT {} FROM {}", hashes.join(", "), of_differing_hours(side));
