@@ -203,6 +203,43 @@ fn revision_of(switched: &Value) -> Result<u64> {
     list.iter().filter_map(|one| one["revision"].as_u64()).max().with_context(|| switched.to_string())
 }
 
+/// The aggregator is replaced by one with other rules, while the query node still has the former as its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_with_other_rules_takes_over_in_the_middle_of_a_stream() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let channels_file = folder.path().join("rules/channels.toml");
+    let rules = corrected_rules(folder.path())?;
+    let corrected = std::fs::read(&channels_file)?;
+    std::fs::copy(weir_tests::weir::repository().join("aggregator/rollup/rules/channels.toml"), &channels_file)?;
+    let weir = Weir::start_with(&[("WEIR_RULES_DIR", rules.to_str().context("a plain name")?)]).await?;
+    weir.add_site(SITE).await?;
+    let stats = Stats::admin(&weir, SITE)?;
+    send(&weir, 0..9).await?;
+    weir.flush().await?;
+    std::fs::write(&channels_file, corrected)?;
+    let killed = weir.kill("aggregator")?;
+    weir.restarted("aggregator", killed, SETTLED_WITHIN).await?;
+    // Seals nothing new, and returns once the new one is at work.
+    weir.flush().await?;
+
+    let expected = counts(&[("Direct", 12.0), ("Referral", 3.0), ("Email", 3.0)]);
+    send(&weir, 9..18).await?;
+    stats.await_total(SETTLED_WITHIN, &["visits"], json!({}), &[18.0]).await?;
+    ensure!(channels(&stats).await? == expected, "live: {:?}", channels(&stats).await?);
+    weir.flush().await?;
+    ensure!(channels(&stats).await? == expected, "sealed: {:?}", channels(&stats).await?);
+    let killed = weir.kill("query-api")?;
+    weir.restarted("query-api", killed, SETTLED_WITHIN).await?;
+    weir.serving(SETTLED_WITHIN).await?;
+    let stats = Stats::admin(&weir, SITE)?;
+    ensure!(channels(&stats).await? == expected, "a node that starts: {:?}", channels(&stats).await?);
+
+    weir.json(&["replay", "run", "--from-seq", "1"]).await?;
+    status_of(&weir.output(&["replay", "diff"]).await?, 0)?;
+    ensure!(channels(&stats.at("shadow")).await? == expected);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn raw_events_are_handed_on_and_what_is_gone_is_refused() -> Result<()> {
     let weir = Weir::start().await?;

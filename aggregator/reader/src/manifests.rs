@@ -79,7 +79,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_rollup::manifest::{Level, LogicFrom, Part, PartLedger, StreamIdentity};
+    use weir_rollup::manifest::{Checkpoint, Level, LogicFrom, Part, PartLedger, Promotion, PromotionKind, StreamIdentity};
 
     fn manifest() -> Manifest {
         Manifest {
@@ -143,6 +143,38 @@ mod tests {
         let pinned = PINNED.replace(r#""format":1}]"#, ledger).replace("1000}", r#"1000,"accepted":20}"#);
         assert_eq!(serde_json::to_string(&with_ledger).unwrap(), pinned);
         assert_eq!(parse("m", pinned.as_bytes()).unwrap(), with_ledger);
+    }
+
+    #[test]
+    fn the_format_of_what_replays_add_is_pinned() {
+        let object = |name: &str| ObjectRef { name: name.to_owned(), checksum: "cd".to_owned() };
+        let checkpoint = Checkpoint { seq: 5, stream_ms: 6, message_id: "00-2".to_owned(), state: object("s5") };
+        let promotion = Promotion {
+            replay_id: "ab".to_owned(),
+            kind: PromotionKind::Promote,
+            at_ms: 7,
+            revision: 2,
+            from_seq: 6,
+            through_seq: 9,
+            former: Some(object("m1")),
+            state: Some(object("s9")),
+        };
+        let mut with_replay = Manifest { checkpoints: vec![checkpoint], promotion: Some(promotion), ..manifest() };
+        with_replay.logic[0].pinned = true;
+        with_replay.logic[0].state = Some(object("s0"));
+        let pinned = PINNED.replace(r#"cdef"}]"#, r#"cdef","pinned":true,"state":{"name":"s0","checksum":"cd"}}]"#).replace(
+            "1000}",
+            concat!(
+                r#"1000,"checkpoints":[{"seq":5,"stream_ms":6,"message_id":"00-2","state":{"name":"s5","checksum":"cd"}}],"#,
+                r#""promotion":{"replay_id":"ab","kind":"promote","at_ms":7,"revision":2,"from_seq":6,"through_seq":9,"#,
+                r#""former":{"name":"m1","checksum":"cd"},"state":{"name":"s9","checksum":"cd"}}}"#
+            ),
+        );
+        assert_eq!(serde_json::to_string(&with_replay).unwrap(), pinned);
+        assert_eq!(parse("m", pinned.as_bytes()).unwrap(), with_replay);
+        assert_eq!(with_replay.barrier(), Some(9));
+        with_replay.promotion.as_mut().unwrap().former = None;
+        assert_eq!(with_replay.barrier(), None, "there is nothing to roll back to");
     }
 
     #[tokio::test]

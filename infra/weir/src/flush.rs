@@ -14,6 +14,9 @@ use weir_reader::stream;
 /// Pause between questions.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
+/// The aggregator may answer a request for two minutes: one that takes longer is asked again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(100);
+
 /// The aggregator's answer.
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -77,7 +80,7 @@ async fn seal(session: &Session, partition: u32, deadline: Instant) -> Result<Ou
                 "partition {region}.{partition} was not sealed through {through_seq} in time ({said}): look at `weir status` and the aggregator's log"
             );
         }
-        let request = async_nats::Request::new().payload(payload.clone().into()).timeout(Some(left));
+        let request = async_nats::Request::new().payload(payload.clone().into()).timeout(Some(left.min(ANSWER_WITHIN)));
         match session.client.send_request(subject.clone(), request).await {
             Ok(message) => {
                 match serde_json::from_slice(&message.payload).context("the aggregator's answer is not what it should be")? {

@@ -55,12 +55,12 @@ fn logic_text(logic: Option<&str>) -> String {
     }
 }
 
-/// That partitions are left out though they were not excluded: they have nothing in files from the start on, and so they keep their rules.
+/// That partitions are left out though they were not excluded: they have nothing in files yet; what comes there first is folded with the promoted rules.
 fn left_out(session: &Session, only: Option<u32>, covered: &[u32]) -> Result<Option<String>> {
     let missing = session.partitions(only)?.into_iter().filter(|partition| !covered.contains(partition));
     let names: Vec<String> = missing.map(|partition| name(&session.run.region, partition)).collect();
     Ok((!names.is_empty())
-        .then(|| format!("left out: {}, with nothing in files from there on; the rules do not change there", names.join(", "))))
+        .then(|| format!("left out: {}, with nothing in files yet; a promotion holds there too", names.join(", "))))
 }
 
 /// A partition's name.
