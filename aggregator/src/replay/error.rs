@@ -106,6 +106,12 @@ pub enum ReplayError {
     /// The building was told to end; the shadow stays.
     #[error("interrupted: `weir replay run` goes on from here")]
     Cancelled,
+    /// The last plan cannot be remembered or read.
+    #[error("the last plan cannot be remembered or read: {cause}")]
+    Plan {
+        /// Why.
+        cause: String,
+    },
     /// The folder for unfinished files cannot be used.
     #[error("the work folder {path:?} cannot be used: {cause}")]
     Work {

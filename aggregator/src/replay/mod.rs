@@ -6,6 +6,7 @@
 mod error;
 mod pace;
 mod plan;
+mod planned;
 mod prefix;
 mod progress;
 mod schedule;

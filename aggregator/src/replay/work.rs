@@ -135,7 +135,9 @@ impl Replayer {
         };
         let expected = there.map_or(0, |entry| entry.kv_revision);
         let written = replays::put(&self.shared.jetstream, self.region(), expected, &record).await?;
-        Ok(RecordEntry { record, kv_revision: written.ok_or(ReplayError::Lost)? })
+        let kv_revision = written.ok_or(ReplayError::Lost)?;
+        self.forget().await;
+        Ok(RecordEntry { record, kv_revision })
     }
 
     async fn build_partition(

@@ -12,13 +12,18 @@ pub const SALTS_BUCKET: &str = "WEIR_SALTS";
 pub const HEADS_BUCKET: &str = "WEIR_HEADS";
 /// Bucket of what components say of themselves: key `aggregator.<region>.<partition>` → status as JSON; key `import.<site>.<digest>` → outcome.
 pub const STATUS_BUCKET: &str = "WEIR_STATUS";
-/// Bucket of replays: key `record.<region>` → what is known of the newest replay, as JSON; key from [`shadow_key`] → head of a shadow, as JSON.
-/// Both are only ever written by compare-and-set.
+/// Bucket of replays: key `record.<region>` → what is known of the newest replay, as JSON; key from [`shadow_key`] → head of a shadow, as JSON;
+/// both are only ever written by compare-and-set. Key `plan.<region>` → the last plan, as JSON.
 pub const REPLAY_BUCKET: &str = "WEIR_REPLAY";
 
 /// Key of a shadow's head in [`REPLAY_BUCKET`].
 pub fn shadow_key(replay_id: &str, region: &str, partition: u32) -> String {
     format!("shadow.{replay_id}.{region}.{partition}")
+}
+
+/// Key of a region's last plan in [`REPLAY_BUCKET`].
+pub fn replay_plan_key(region: &str) -> String {
+    format!("plan.{region}")
 }
 
 /// Key of a region's replay in [`REPLAY_BUCKET`].

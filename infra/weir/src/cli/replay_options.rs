@@ -7,11 +7,11 @@ use weir_aggregator::replay::Start;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReplayCommand {
-    /// Say what a replay would read, rebuild and replace, and how long that takes. Changes nothing.
+    /// Say what a replay would read, rebuild and replace, and how long that takes. Nothing that is served changes; `weir replay run` remembers it.
     Plan(PlanOptions),
     /// Build the shadow: the partitions' files as the wanted logic makes them, beside those that are served. Runs at the lowest priority and pauses
-    /// while live ingestion is behind. Interrupted at any time, it goes on when it is run again without --from-seq and --from-time. There is
-    /// one shadow at a time.
+    /// while live ingestion is behind. Interrupted at any time, it goes on when it is run again. Without --from-seq and --from-time it
+    /// goes on with the shadow that is there, else it does what was planned last. There is one shadow at a time.
     Run(RunOptions),
     /// Compare the shadow with what is served, event by event. Exit status: 0 equal, 1 different, 2 error.
     Diff(DiffOptions),
@@ -83,8 +83,6 @@ pub(crate) struct PlanOptions {
 /// What `replay run` can be told.
 #[derive(Clone, Debug, Args)]
 #[command(mut_arg("partition", |arg| arg.requires("start")))]
-#[command(mut_arg("rules", |arg| arg.requires("start")))]
-#[command(mut_arg("built_in", |arg| arg.requires("start")))]
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) start: StartOptions,

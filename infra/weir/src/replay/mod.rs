@@ -35,7 +35,12 @@ fn replayer(session: &Session) -> Result<Replayer> {
 /// What the options ask for.
 async fn wanted(session: &Session, start: Start, options: &WantedOptions) -> Result<Wanted> {
     session.partitions(options.partition)?;
-    let logic = match &options.rules {
+    Ok(Wanted { start, partition: options.partition, logic: logic(options).await? })
+}
+
+/// The logic that the options ask for.
+async fn logic(options: &WantedOptions) -> Result<Logic> {
+    Ok(match &options.rules {
         Some(folder) => {
             let folder = folder.clone();
             let read = tokio::task::spawn_blocking(move || rules::read_folder(&folder));
@@ -43,8 +48,7 @@ async fn wanted(session: &Session, start: Start, options: &WantedOptions) -> Res
         }
         None if options.built_in => Logic::BuiltIn,
         None => Logic::Unchanged,
-    };
-    Ok(Wanted { start, partition: options.partition, logic })
+    })
 }
 
 /// A logic version, or that there is none of one's own, for people.

@@ -13,7 +13,9 @@ use weir_aggregator::replay::{PartitionPlan, Plan};
 pub(crate) async fn plan(session: &Session, options: &PlanOptions, output: Output) -> Result<()> {
     let start = options.start.start().context(Usage("give --from-seq or --from-time".to_owned()))?;
     let wanted = wanted(session, start, &options.wanted).await?;
-    let plan = replayer(session)?.plan(&wanted).await?;
+    let replayer = replayer(session)?;
+    let plan = replayer.plan(&wanted).await?;
+    replayer.remember(&wanted).await?;
     let covered: Vec<u32> = plan.partitions.iter().map(|one| one.partition).collect();
     let left_out = left_out(session, options.wanted.partition, &covered)?;
     output.result(&plan, &text(&plan, left_out))
@@ -31,7 +33,7 @@ fn text(plan: &Plan, left_out: Option<String>) -> String {
         logic_text(plan.logic.as_deref()),
         human::duration(Duration::from_secs(plan.estimated_s))
     ));
-    lines.push("next: `weir replay run` with the same options".to_owned());
+    lines.push("next: `weir replay run`, which does this".to_owned());
     lines.join("\n")
 }
 
@@ -96,7 +98,7 @@ mod tests {
   files      12 kept, 1 split, 34 replaced
 left out: local.1
 with logic 2-0123456789abcdef, in about 90 s; what is served stays as it is until `weir replay promote`
-next: `weir replay run` with the same options";
+next: `weir replay run`, which does this";
         assert_eq!(text(&plan, Some("left out: local.1".to_owned())), expected);
         let unchanged = Plan { logic: None, partitions: vec![], estimated_s: 0 };
         assert!(text(&unchanged, None).starts_with("with the logic that each event had before, in about 0.0 s;"));

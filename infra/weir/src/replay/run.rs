@@ -1,30 +1,30 @@
 //! `weir replay run`: builds the shadow, or goes on with it.
 
 use super::progress::Display;
-use super::{left_out, logic_text, name, settings, wanted};
-use crate::cli::RunOptions;
+use super::{left_out, logic, logic_text, name, settings, wanted};
+use crate::cli::{RunOptions, WantedOptions};
 use crate::human;
-use crate::output::Output;
+use crate::output::{Output, Usage};
 use crate::service::cancelled_by_signal;
 use crate::session::Session;
 use crate::table::{Side, Table};
 use anyhow::{Result, bail};
 use std::time::Duration;
-use weir_aggregator::replay::{Built, ReplayError, Replayer};
+use weir_aggregator::replay::{Built, ReplayError, Replayer, Wanted};
 
 /// How often it is looked whether a line is due.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Builds until everything that is sealed is in the shadow.
 pub(crate) async fn run(session: &Session, options: &RunOptions, output: Output) -> Result<()> {
-    let wanted = match options.start.start() {
-        Some(start) => Some(wanted(session, start, &options.wanted).await?),
-        None => None,
-    };
     let mut settings = settings(session)?;
     settings.lag_target_ms = options.lag_target_ms;
     settings.memory_limit_mb = options.memory_limit_mb;
     let replayer = Replayer::open(settings)?;
+    let wanted = match options.start.start() {
+        Some(start) => Some(wanted(session, start, &options.wanted).await?),
+        None => unsaid(&replayer, &options.wanted).await?,
+    };
     let cancel = cancelled_by_signal()?;
     let display = Display::new(&session.run.region, output);
     let show = |progress: &_| display.show(progress);
@@ -47,10 +47,31 @@ pub(crate) async fn run(session: &Session, options: &RunOptions, output: Output)
             let built = built?;
             let covered: Vec<u32> = built.partitions.iter().map(|one| one.partition).collect();
             // Of a replay that was begun earlier it is not known which partitions were meant.
-            let left_out = if wanted.is_some() { left_out(session, options.wanted.partition, &covered)? } else { None };
+            let left_out = match &wanted {
+                Some(wanted) => left_out(session, wanted.partition, &covered)?,
+                None => None,
+            };
             output.result(&built, &text(&built, left_out))
         }
     }
+}
+
+/// What is to be built when no start is named: the shadow that is there (`None`), else what was planned last.
+async fn unsaid(replayer: &Replayer, options: &WantedOptions) -> Result<Option<Wanted>> {
+    let names_logic = options.rules.is_some() || options.built_in;
+    let logic = logic(options).await?;
+    match replayer.is_built_with(&logic).await? {
+        Some(is_same) if is_same || !names_logic => return Ok(None),
+        Some(_) => bail!("the shadow that is there is built with other rules: `weir replay discard` drops it"),
+        None => {}
+    }
+    let Some(planned) = replayer.remembered().await? else {
+        return Err(Usage(
+            "no replay was planned: give --from-seq or --from-time, or make a `weir replay plan` first".to_owned(),
+        )
+        .into());
+    };
+    Ok(Some(if names_logic { Wanted { logic, ..planned } } else { planned }))
 }
 
 fn text(built: &Built, left_out: Option<String>) -> String {
