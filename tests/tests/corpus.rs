@@ -82,6 +82,7 @@ fn event_cases() -> Vec<Case> {
         case("opening brackets only", "[".repeat(50_000), 400, r#"{"errors":{"request":["#),
         case("2 MB body", event(json!({"p": {"x": "y".repeat(2_000_000)}})), 413, "must be at most 1000000 bytes"),
         case("2 MB of brackets", "{".repeat(2_000_000), 413, "must be at most 1000000 bytes"),
+        case("15 MB of brackets", "{".repeat(15_000_000), 413, "must be at most 1000000 bytes"),
         case("10 KB URL", event(json!({"u": format!("https://{SITE}/{}", "a".repeat(10_000))})), 400, r#""url""#),
         case("10 KB name", event(json!({"n": "n".repeat(10_000)})), 400, r#""event_name""#),
         case("10 KB domain", event(json!({"d": "d".repeat(10_000)})), 400, r#""domain""#),

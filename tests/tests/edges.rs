@@ -109,13 +109,17 @@ async fn one_address_before_three_edges() -> Result<()> {
     let client = client()?;
     let answer = client.get(format!("{}/internal/backlog", haproxy.url())).send().await?;
     ensure!(answer.status() == 404, "/internal through HAProxy: {}", answer.status());
-    let answer = client.post(format!("{}/api/event", haproxy.url())).body(vec![b' '; 1_000_001]).send().await?;
-    ensure!(
-        answer.status() == 413 && answer.headers().contains_key("access-control-allow-origin"),
-        "a large body: {} {:?}",
-        answer.status(),
-        answer.headers()
-    );
+    for bytes in [1_000_001, 5_000_000, 15_000_000] {
+        for _ in 0..5 {
+            let answer = client.post(format!("{}/api/event", haproxy.url())).body(vec![b' '; bytes]).send().await?;
+            ensure!(
+                answer.status() == 413 && answer.headers().contains_key("access-control-allow-origin"),
+                "a body of {bytes} bytes: {} {:?}",
+                answer.status(),
+                answer.headers()
+            );
+        }
+    }
     Ok(())
 }
 
