@@ -23,6 +23,9 @@ pub struct Site {
     pub partition: u32,
     /// When it was added, Unix milliseconds.
     pub created_ms: u64,
+    /// Id of the account that owns it; `None` = the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// What its owner chose.
     #[serde(default, skip_serializing_if = "Settings::is_default")]
     pub settings: Settings,

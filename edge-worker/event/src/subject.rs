@@ -6,6 +6,11 @@ pub const SCHEMA_HEADER: &str = "Weir-Schema";
 pub const SITES_BUCKET: &str = "WEIR_SITES";
 /// Bucket of API keys: key = SHA-256 of the API key in hex → record as JSON. The key itself is never stored.
 pub const KEYS_BUCKET: &str = "WEIR_KEYS";
+/// Bucket of what sites' owners defined: key `site.<number>` → goals, custom properties, segments, shared links as JSON, written by
+/// compare-and-set.
+pub const DEFINITIONS_BUCKET: &str = "WEIR_DEFINITIONS";
+/// Bucket of accounts: key `account.<id>` → record as JSON.
+pub const ACCOUNTS_BUCKET: &str = "WEIR_ACCOUNTS";
 /// Bucket of daily salts: key `YYYY-MM-DD` (UTC) → 32 random bytes in hex. Entries live 48 hours at most.
 pub const SALTS_BUCKET: &str = "WEIR_SALTS";
 /// Bucket of manifest heads: key from [`head_key`] → head as JSON; only ever written by compare-and-set.

@@ -3,7 +3,7 @@
 use crate::secrets::Secrets;
 use std::path::Path;
 use weir_event::subject::{
-    HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
+    ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
 };
 
 /// Largest message, bytes: a batch of `BATCH_BYTES_MAX` (900,000) and its headers.
@@ -143,8 +143,11 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
         }
         Role::Query => {
             publish.extend(["$JS.API.INFO".to_owned(), "$JS.FC.>".to_owned()]);
-            let buckets =
-                [SITES_BUCKET, KEYS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET].map(|bucket| format!("KV_{bucket}"));
+            // The Sites API changes sites, their definitions and their keys.
+            let owned = [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET];
+            publish.extend(owned.map(|bucket| format!("$KV.{bucket}.>")));
+            let read = [HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET];
+            let buckets = owned.into_iter().chain(read).map(|bucket| format!("KV_{bucket}")).collect::<Vec<_>>();
             for stream in streams.iter().chain(&buckets) {
                 publish.extend(reads(stream).into_iter().chain(consumes(stream)));
             }

@@ -145,6 +145,7 @@ mod tests {
             timezone: "UTC".into(),
             partition: 1,
             created_ms: 5,
+            account: None,
             settings: Settings::default(),
         };
         let shown = Shown::new(site, "https://edge.example");

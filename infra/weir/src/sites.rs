@@ -70,6 +70,7 @@ pub(crate) async fn create(session: &Session, domain: &str, timezone: &str) -> R
         timezone,
         partition: id % session.run.partitions.max(1),
         created_ms: now_ms(),
+        account: None,
         settings: Settings::default(),
     };
     match bucket.create(site_key(&domain), serde_json::to_vec(&site)?.into()).await {

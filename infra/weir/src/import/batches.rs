@@ -80,6 +80,7 @@ mod tests {
             timezone: "UTC".into(),
             partition: 0,
             created_ms: 0,
+            account: None,
             settings: Settings::default(),
         };
         let mut batches = Batches::new(&site, &[digest; 32], 5);

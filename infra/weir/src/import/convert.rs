@@ -196,6 +196,7 @@ mod tests {
             timezone: "UTC".into(),
             partition: 1,
             created_ms: 0,
+            account: None,
             settings: Settings::default(),
         };
         let record = Record { started_ms: 1_700_000_000_000, shift_days, ..Record::default() };
