@@ -1,11 +1,13 @@
 //! The answer to a query as JSON, keys in the order of the contract: results, meta, query.
 
 use crate::engine::{Cell, Rows};
+use crate::money;
 use crate::query::calendar::Calendar;
-use crate::query::{Direction, Echo, Query, Range, TimeUnit};
+use crate::query::{Dimension, Direction, Echo, Metric, Query, Range, Revenue, TimeUnit};
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// For how long a visitor is recognised: visitor ids change with the UTC day. Visitors of several days, or regions, are not joined.
 pub const IDENTITY_WINDOW: &str = "day";
@@ -29,6 +31,9 @@ struct Row {
 pub struct Meta {
     /// Nothing here comes from another product.
     pub imports_included: bool,
+    /// What is to be known of metrics, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metric_warnings: BTreeMap<&'static str, MetricWarning>,
     /// Labels of all time buckets of the range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_labels: Option<Vec<String>>,
@@ -46,6 +51,15 @@ pub struct Meta {
     pub regions: Vec<String>,
     /// [`IDENTITY_WINDOW`].
     pub identity_window: &'static str,
+}
+
+/// Why the values of a metric are not what one might expect.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct MetricWarning {
+    /// A word for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub warning: &'static str,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
@@ -88,24 +102,32 @@ pub struct Context<'a> {
 impl Answer {
     /// Puts rows, as [`crate::plan::results`] orders their columns, and what is known of them together.
     pub fn new(query: Query, rows: Rows, context: &Context<'_>, mut meta: Meta) -> Self {
+        meta.metric_warnings = metric_warnings(&query);
+        let money = Money::new(&query);
         let time = query.time_dimension().map(|(index, _)| index);
         let (dimensions, metrics) = (query.dimensions.len(), query.metrics.len());
         if query.total_rows {
             let total = rows.first().and_then(|row| row.get(dimensions + metrics));
             meta.total_rows = Some(if let Some(Cell::Integer(total)) = total { *total } else { 0 });
         }
-        let results = rows.into_iter().filter(|row| !is_empty_page(row, dimensions, metrics)).map(|mut row| {
-            row.truncate(dimensions + metrics);
-            let metrics = row.split_off(dimensions);
-            let dimension = |(index, cell): (usize, Cell)| match cell {
-                Cell::Integer(ordinal) if Some(index) == time => context.calendar.label(context.time_unit, ordinal).into(),
-                other => value(other),
-            };
-            Row {
-                metrics: metrics.into_iter().map(value).collect(),
-                dimensions: row.into_iter().enumerate().map(dimension).collect(),
-            }
-        });
+        let results =
+            rows.into_iter().filter(|row| !(query.total_rows && is_empty_page(row, dimensions, metrics))).map(|mut row| {
+                row.truncate(dimensions + metrics);
+                let metrics = row.split_off(dimensions);
+                let dimension = |(index, cell): (usize, Cell)| match cell {
+                    Cell::Integer(ordinal) if Some(index) == time => context.calendar.label(context.time_unit, ordinal).into(),
+                    other => value(other),
+                };
+                let currency = money.currency(&row);
+                Row {
+                    metrics: metrics
+                        .into_iter()
+                        .enumerate()
+                        .map(|(index, cell)| money.value(index, cell, currency.as_deref()))
+                        .collect(),
+                    dimensions: row.into_iter().enumerate().map(dimension).collect(),
+                }
+            });
         let results = results.collect();
         let Echo { metrics, dimensions, filters, order_by, include } = query.echo;
         let echo = EchoedQuery {
@@ -120,6 +142,43 @@ impl Answer {
         };
         Self { results, meta, query: echo }
     }
+}
+
+/// Which values are amounts of money, and in which currency.
+struct Money {
+    revenue: Revenue,
+    goal: Option<usize>,
+    metrics: Vec<bool>,
+}
+
+impl Money {
+    fn new(query: &Query) -> Self {
+        Self {
+            revenue: query.revenue.clone(),
+            goal: query.dimensions.iter().position(|dimension| *dimension == Dimension::Goal),
+            metrics: query.metrics.iter().map(|metric| metric.is_of_revenue()).collect(),
+        }
+    }
+
+    /// The currency of a result with these dimensions.
+    fn currency(&self, dimensions: &[Cell]) -> Option<String> {
+        let goal = self.goal.and_then(|index| dimensions.get(index));
+        let goal = if let Some(Cell::Text(name)) = goal { Some(name.as_str()) } else { None };
+        self.revenue.currency(goal).map(str::to_owned)
+    }
+
+    fn value(&self, metric: usize, cell: Cell, currency: Option<&str>) -> Value {
+        match (cell, currency) {
+            (Cell::Integer(micros), Some(currency)) if self.metrics.get(metric) == Some(&true) => money::amount(micros, currency),
+            (cell, _) => value(cell),
+        }
+    }
+}
+
+fn metric_warnings(query: &Query) -> BTreeMap<&'static str, MetricWarning> {
+    let Some((code, warning)) = query.revenue.warning() else { return BTreeMap::new() };
+    let metrics = query.metrics.iter().filter(|metric| metric.is_of_revenue());
+    metrics.map(|metric| (Metric::name(*metric), MetricWarning { code, warning })).collect()
 }
 
 /// With `total_rows`, a page past the end is one row of nothing but the total.

@@ -1,4 +1,4 @@
-//! Who may read what: sites and API keys as the control buckets tell them, and the one place that decides.
+//! Who may read what: sites and API keys as the control buckets tell them, and the one place that decides; what owners define.
 
 use crate::error::ApiError;
 use async_nats::jetstream::Context;
@@ -6,14 +6,15 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use weir_event::domain::normalise_domain;
 use weir_event::site::Site;
-use weir_event::subject::{KEYS_BUCKET, SITES_BUCKET};
+use weir_event::subject::{DEFINITIONS_BUCKET, KEYS_BUCKET, SITES_BUCKET};
 use weir_reader::buckets::{self, Change, Entry};
+use weir_reader::definitions::Definitions;
 
 /// Longest API key, bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -61,11 +62,13 @@ impl Grant {
 /// A value as of a revision of its bucket; `None` = deleted. A deleted key stays, so that a late answer cannot bring it back.
 type Versioned<T> = (u64, Option<T>);
 
-/// Copies of both buckets.
+/// Copies of the buckets.
 pub struct Directory {
     jetstream: OnceLock<Context>,
     sites: RwLock<HashMap<String, Versioned<Site>>>,
     keys: RwLock<HashMap<String, Versioned<Grant>>>,
+    definitions: RwLock<HashMap<String, Versioned<Arc<Definitions>>>>,
+    definitions_loaded: AtomicBool,
     sites_loaded: AtomicBool,
     keys_loaded: AtomicBool,
     lookups: Semaphore,
@@ -77,6 +80,8 @@ impl Default for Directory {
             jetstream: OnceLock::new(),
             sites: RwLock::default(),
             keys: RwLock::default(),
+            definitions: RwLock::default(),
+            definitions_loaded: AtomicBool::new(false),
             sites_loaded: AtomicBool::new(false),
             keys_loaded: AtomicBool::new(false),
             lookups: Semaphore::new(LOOKUPS_MAX),
@@ -127,13 +132,19 @@ impl Directory {
         readable
     }
 
+    /// What the owner of a site defined; nothing where there is no record.
+    pub fn definitions(&self, site_id: u32) -> Arc<Definitions> {
+        known(&self.definitions, &site_id.to_string()).and_then(|(_, definitions)| definitions).unwrap_or_default()
+    }
+
     /// Why requests cannot be judged yet.
     pub fn missing(&self) -> Option<&'static str> {
-        match (self.sites_loaded.load(Ordering::Relaxed), self.keys_loaded.load(Ordering::Relaxed)) {
-            (true, true) => None,
-            (false, _) => Some("the list of sites is not loaded yet"),
-            (true, false) => Some("the list of keys is not loaded yet"),
-        }
+        let lists = [
+            (&self.sites_loaded, "the list of sites is not loaded yet"),
+            (&self.keys_loaded, "the list of keys is not loaded yet"),
+            (&self.definitions_loaded, "the definitions of sites are not loaded yet"),
+        ];
+        lists.into_iter().find_map(|(loaded, missing)| (!loaded.load(Ordering::Relaxed)).then_some(missing))
     }
 
     /// Takes an entry of the sites bucket over.
@@ -147,10 +158,17 @@ impl Directory {
         take(&self.keys, &entry.key, entry);
     }
 
-    /// Marks both buckets as told to the end.
+    /// Takes an entry of the definitions bucket over.
+    pub fn take_definitions(&self, entry: &Entry) {
+        let Some(site_id) = entry.key.strip_prefix("site.") else { return };
+        take_as(&self.definitions, site_id, entry, Arc::new);
+    }
+
+    /// Marks all buckets as told to the end.
     pub fn set_loaded(&self) {
         self.sites_loaded.store(true, Ordering::Relaxed);
         self.keys_loaded.store(true, Ordering::Relaxed);
+        self.definitions_loaded.store(true, Ordering::Relaxed);
     }
 
     async fn look_up(&self, bucket: &str, key: &str, take: impl Fn(&Entry)) -> Result<(), ApiError> {
@@ -167,12 +185,14 @@ impl Directory {
         Ok(())
     }
 
-    /// Follows both buckets until `cancel` fires.
+    /// Follows the buckets until `cancel` fires.
     pub async fn follow(&self, jetstream: Context, cancel: CancellationToken) {
         let jetstream = self.jetstream.get_or_init(|| jetstream);
         let sites = follow(jetstream, SITES_BUCKET, &self.sites_loaded, |entry| self.take_site(entry));
         let keys = follow(jetstream, KEYS_BUCKET, &self.keys_loaded, |entry| self.take_key(entry));
+        let definitions = follow(jetstream, DEFINITIONS_BUCKET, &self.definitions_loaded, |entry| self.take_definitions(entry));
         tokio::select! {
+            () = definitions => {}
             () = sites => {}
             () = keys => {}
             () = cancel.cancelled() => {}
@@ -205,8 +225,18 @@ fn known<T: Clone>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str) -> Op
 
 /// Takes an entry over unless a newer one is known. One that cannot be read counts as deleted.
 fn take<T: for<'de> Deserialize<'de>>(map: &RwLock<HashMap<String, Versioned<T>>>, key: &str, entry: &Entry) {
+    take_as(map, key, entry, |value| value);
+}
+
+/// As [`take`], the value kept in another form.
+fn take_as<R: for<'de> Deserialize<'de>, T>(
+    map: &RwLock<HashMap<String, Versioned<T>>>,
+    key: &str,
+    entry: &Entry,
+    keep: impl Fn(R) -> T,
+) {
     let value = entry.value.as_ref().and_then(|bytes| {
-        let parsed = serde_json::from_slice(bytes);
+        let parsed = serde_json::from_slice(bytes).map(&keep);
         if parsed.is_err() {
             tracing::warn!(bucket.revision = entry.revision, "record of a control bucket cannot be read");
         }

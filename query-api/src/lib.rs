@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod http;
 pub mod ledger;
+pub mod money;
 pub mod plan;
 pub mod query;
 pub mod revision;

@@ -153,6 +153,9 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn answer(self, session: &Session<'_>, query: Query) -> Result<Result<Bytes, Refusal>, EngineError> {
+        if let Some(refusal) = invalid_pattern(session, &query) {
+            return Ok(Err(refusal));
+        }
         let zone = zone(self.site);
         let first_event_ms = if query.date_range == DateRange::All { self.first_event_ms(session)? } else { None };
         let range = query.date_range.resolve(zone, self.now_ms, first_event_ms);
@@ -174,6 +177,7 @@ impl Question<'_> {
         let rows = session.query(&plan::results(&scope, &sources))?;
         let meta = Meta {
             imports_included: false,
+            metric_warnings: BTreeMap::new(),
             time_labels: query.time_labels.then_some(buckets.labels),
             total_rows: None,
             watermark: rfc3339(self.view.watermark_ms),
@@ -253,6 +257,17 @@ impl Attached {
     fn rows(&self, view: &PartitionView, site_id: u32, range: Range) -> Vec<Source> {
         tail::sources(view, site_id, range, |name| self.schema(name)).rows
     }
+}
+
+/// A regular expression of the query that the engine cannot compile.
+fn invalid_pattern(session: &Session<'_>, query: &Query) -> Option<Refusal> {
+    let patterns = query.patterns();
+    let fails = |patterns: &[&str]| plan::pattern_check(patterns).is_some_and(|check| !session.accepts(&check));
+    if !fails(&patterns) {
+        return None;
+    }
+    let pattern = patterns.into_iter().find(|pattern| fails(&[pattern]))?;
+    Some(Refusal::Pattern { pattern: pattern.to_owned() })
 }
 
 fn integer(session: &Session<'_>, statement: &plan::Statement) -> Result<Option<i64>, EngineError> {

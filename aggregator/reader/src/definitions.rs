@@ -48,7 +48,7 @@ pub enum GoalKind {
         /// The name.
         event_name: String,
     },
-    /// A pageview of that path. `*` stands for anything but `/`, `**` for anything.
+    /// A pageview of that path. `*` and `**` stand for anything, `/` included.
     Page {
         /// The path.
         page_path: String,

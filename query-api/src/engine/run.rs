@@ -141,6 +141,11 @@ impl Session<'_> {
         Ok(rows)
     }
 
+    /// Whether a statement that reads nothing can be planned and run. What ends because its time is over counts as accepted.
+    pub fn accepts(&self, statement: &Statement) -> bool {
+        self.query(statement).is_ok() || self.stop.load(Ordering::Relaxed)
+    }
+
     fn rows(&self, statement: &Statement) -> Result<Rows, EngineError> {
         let mut prepared = self.connection.prepare(&statement.sql)?;
         let mut found = prepared.query(params_from_iter(statement.parameters.iter()))?;

@@ -55,7 +55,7 @@ pub(super) async fn query(
     let body = read_json(body).await?;
     let site_name = query::site_id(&body)?.to_owned();
     let site = service.directory.authorise(&grant, &site_name).await?;
-    let query = query::parse(&body)?;
+    let query = query::parse(&body, &service.directory.definitions(site.id), &grant.id)?;
     let answer = service.query(site, site_name, query, revision).await?;
     service.telemetry.queried(began.elapsed());
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())

@@ -1,7 +1,8 @@
 //! The figures: one cell for each combination of dimension values.
 
 use super::predicate::{Subject, value_sql};
-use super::{Needs, Parameters, Scope};
+use super::{Needs, Parameters, Scope, conversion, goals, revenue};
+use crate::query::goals::is_scroll;
 use crate::query::{Dimension, EdgeField, Metric, Query};
 use std::fmt::Write;
 
@@ -9,11 +10,12 @@ use std::fmt::Write;
 pub(super) fn write(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters: &mut Parameters) {
     if needs.row_cells {
         write_row_cells(sql, scope, parameters);
+        conversion::write_totals(sql, scope, parameters);
     }
     if needs.visit_cells {
         write_visit_cells(sql, scope, parameters);
     }
-    write_cells(sql, scope.query, needs);
+    write_cells(sql, scope.query, needs, parameters);
 }
 
 /// Dimension columns `k0`, `k1`, … and the `GROUP BY` over them.
@@ -21,25 +23,42 @@ fn keys(query: &Query, prefix: &str) -> String {
     (0..query.dimensions.len()).map(|index| format!("{prefix}k{index}")).collect::<Vec<_>>().join(", ")
 }
 
-fn group_by(query: &Query) -> String {
-    if query.dimensions.is_empty() { String::new() } else { format!(" GROUP BY {}", keys(query, "")) }
+/// `GROUP BY` over the dimension columns of these indices, nothing where there are none.
+pub(super) fn group_by(indices: &[usize]) -> String {
+    let keys: Vec<String> = indices.iter().map(|index| format!("k{index}")).collect();
+    if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) }
 }
 
-fn write_row_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
+fn all_keys(query: &Query) -> Vec<usize> {
+    (0..query.dimensions.len()).collect()
+}
+
+/// The dimension columns of these indices for rows, each followed by a comma.
+pub(super) fn row_keys(scope: &Scope<'_>, indices: &[usize], parameters: &mut Parameters) -> String {
     let mut columns = String::new();
-    for (index, dimension) in scope.query.dimensions.iter().enumerate() {
+    for (index, dimension) in scope.query.dimensions.iter().enumerate().filter(|(index, _)| indices.contains(index)) {
         let value = match dimension {
             Dimension::Time(_) => scope.calendar.ordinal_sql(scope.time_unit, "rows.event_ms"),
             Dimension::Edge(field) => format!("coalesce(rows.{}, '')", field.column()),
+            Dimension::Goal => "rows.goal".to_owned(),
             other => value_sql(other, Subject::Row, parameters),
         };
         let _infallible = write!(columns, "{value} AS k{index}, ");
     }
+    columns
+}
+
+fn write_row_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
+    let keys = all_keys(scope.query);
+    let columns = row_keys(scope, &keys, parameters);
+    let revenue = revenue::columns(scope.query, parameters);
+    let rows = if scope.query.is_by_goal() { "goal_rows" } else { "matching_rows" };
+    let events = if goals::reads_pings(scope.query) { "count(*) FILTER (name <> 'engagement')" } else { "count(*)" };
     let _infallible = writeln!(
         sql,
-        "row_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(DISTINCT visit_id) AS visits, \
-         count(*) FILTER (name = 'pageview') AS pageviews, count(*) AS events FROM matching_rows AS rows{}),",
-        group_by(scope.query)
+        "row_cells AS (SELECT {columns}{revenue}count(DISTINCT visitor_id) AS visitors, count(DISTINCT visit_id) AS visits, \
+         count(*) FILTER (name = 'pageview') AS pageviews, {events} AS events FROM {rows} AS rows{}),",
+        group_by(&keys)
     );
 }
 
@@ -77,22 +96,25 @@ fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Param
         "visit_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(*) AS visits, \
          coalesce(sum(pageviews), 0) AS pageviews, count(*) FILTER (interactive_events < 2) AS bounces, \
          coalesce(sum(last_ms - first_ms), 0) AS duration_ms FROM {from}{where_clause}{}),",
-        group_by(query)
+        group_by(&all_keys(query))
     );
 }
 
-fn write_cells(sql: &mut String, query: &Query, needs: Needs) {
+fn write_cells(sql: &mut String, query: &Query, needs: Needs, parameters: &mut Parameters) {
     let main = if needs.of_events || !needs.visit_cells { "row_cells" } else { "visit_cells" };
     let mut columns: Vec<String> = Vec::new();
     for (index, dimension) in query.dimensions.iter().enumerate() {
         columns.push(if dimension.is_time() {
             format!("{main}.k{index} AS d{index}")
+        } else if *dimension == Dimension::Goal {
+            let names: Vec<String> = query.goals.iter().map(|goal| parameters.bind(&goal.display_name)).collect();
+            format!("{} AS d{index}", goals::by_index(&format!("{main}.k{index}"), &names))
         } else {
             format!("CASE WHEN {main}.k{index} = '' THEN '{}' ELSE {main}.k{index} END AS d{index}", dimension.empty_label())
         });
     }
     for (index, metric) in query.metrics.iter().enumerate() {
-        columns.push(format!("{} AS m{index}", metric_sql(*metric, main)));
+        columns.push(format!("{} AS m{index}", metric_sql(*metric, main, query, parameters)));
     }
     let _infallible = write!(sql, "cells AS (SELECT {} FROM {main}", columns.join(", "));
     if needs.row_cells && needs.visit_cells {
@@ -103,17 +125,18 @@ fn write_cells(sql: &mut String, query: &Query, needs: Needs) {
             write!(sql, " LEFT JOIN {other} USING ({})", keys(query, ""))
         };
     }
+    sql.push_str(&conversion::join(query, main));
     sql.push(')');
 }
 
 /// The value of a metric; nothing counted is 0.
-fn metric_sql(metric: Metric, main: &str) -> String {
+fn metric_sql(metric: Metric, main: &str, query: &Query, parameters: &mut Parameters) -> String {
     let rate = |expression: &str, kind: &str| format!("CAST(coalesce({expression}, 0) AS {kind})");
     match metric {
         Metric::Visitors => rate(&format!("{main}.visitors"), "BIGINT"),
         Metric::Visits => rate(&format!("{main}.visits"), "BIGINT"),
         Metric::Pageviews => rate("row_cells.pageviews", "BIGINT"),
-        Metric::Events => rate("row_cells.events", "BIGINT"),
+        Metric::Events => events_sql(query),
         Metric::BounceRate => rate("round(100.0 * visit_cells.bounces / nullif(visit_cells.visits, 0))", "BIGINT"),
         Metric::VisitDuration => rate("round(visit_cells.duration_ms / 1000.0 / nullif(visit_cells.visits, 0))", "BIGINT"),
         Metric::ViewsPerVisit => rate("round(visit_cells.pageviews / nullif(visit_cells.visits, 0), 2)", "DOUBLE"),
@@ -121,7 +144,21 @@ fn metric_sql(metric: Metric, main: &str) -> String {
             let all = if main == "row_cells" { "matching_rows" } else { "matching_visits" };
             rate(&format!("round(100.0 * {main}.visitors / (SELECT count(DISTINCT visitor_id) FROM {all}), 1)"), "DOUBLE")
         }
-        // Refused before: no site has goals.
-        Metric::ConversionRate | Metric::GroupConversionRate => "0::BIGINT".to_owned(),
+        Metric::ConversionRate | Metric::GroupConversionRate => rate(&conversion::rate_sql(metric, main), "DOUBLE"),
+        Metric::TotalRevenue | Metric::AverageRevenue => revenue::metric_sql(metric, query, parameters),
+    }
+}
+
+/// The number of events; what is read is no event, so that results of scroll goals have none.
+fn events_sql(query: &Query) -> String {
+    let events = "CAST(coalesce(row_cells.events, 0) AS BIGINT)";
+    match query.dimensions.iter().position(|dimension| *dimension == Dimension::Goal) {
+        Some(index) => {
+            let is_scroll: Vec<String> = query.goals.iter().map(|goal| is_scroll(goal).to_string()).collect();
+            let is_scroll = goals::by_index(&format!("row_cells.k{index}"), &is_scroll);
+            format!("CASE WHEN {is_scroll} THEN NULL ELSE {events} END")
+        }
+        None if query.filters_goals() && query.goals.iter().any(is_scroll) => "NULL::BIGINT".to_owned(),
+        None => events.to_owned(),
     }
 }

@@ -3,18 +3,24 @@
 //! Numbers that we compute (site, sequences, instants) stand in the text, so that DuckDB skips row groups by them; what a caller
 //! wrote is bound as a parameter. The statement is a chain of named relations:
 //!
-//! - `rows`: event rows in the range, without bots and engagement pings;
+//! - `rows`: event rows in the range, without bots; engagement pings only where scroll goals are asked for;
 //! - `fragments`, `visits`: visit fragments, merged to whole visits that overlap the range;
-//! - `matching_rows`, `matching_visits`: those that the filters leave;
-//! - `row_cells`, `visit_cells`: figures by dimension;
+//! - `matching_rows`, `matching_visits`: those that the filters leave; `goal_rows`: the rows by the goals they reach;
+//! - `total_rows`: those that the filters but those of goals leave;
+//! - `row_cells`, `visit_cells`, `total_cells`: figures by dimension;
 //! - `cells`: both joined, labels and rates in place.
 
 mod cells;
+mod conversion;
+mod goals;
 mod ledger;
+mod patterns;
 mod predicate;
 mod relations;
+mod revenue;
 
 pub use ledger::{counted, received_rows};
+pub use patterns::pattern_check;
 
 use crate::query::calendar::Calendar;
 use crate::query::{Direction, Metric, OrderKey, Query, Range, TimeUnit};

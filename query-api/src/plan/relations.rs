@@ -1,8 +1,8 @@
 //! The relations a query starts from: rows in the range, whole visits that overlap it, and what the filters leave of both.
 
 use super::predicate::{self, Subject};
-use super::{Needs, Parameters, Scope, Source, Sources, VISIT_REACH_MS};
-use crate::query::{Dimension, Query, Range};
+use super::{Needs, Parameters, Scope, Source, Sources, VISIT_REACH_MS, conversion, goals};
+use crate::query::{Dimension, Filter, Query, Range};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use weir_rollup::part;
@@ -61,7 +61,7 @@ pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
 pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, needs: Needs, parameters: &mut Parameters) {
     let by_rows = scope.query.filters_events();
     let looks_at_edges = scope.query.looks_at_edges();
-    let uses_rows = needs.row_cells || by_rows;
+    let uses_rows = needs.row_cells || by_rows || has_behaviour(scope.query);
     let uses_visits = needs.visit_cells || looks_at_edges;
     let (opening, rest): (Vec<_>, Vec<_>) = scope.query.filters.iter().partition(|filter| predicate::is_of_opening(filter));
     // Writing to a string cannot fail.
@@ -79,15 +79,29 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
             part::merge_visits_sql("fragments"),
         );
     }
-    if uses_rows {
+    if needs.row_cells || by_rows {
         let visits = if looks_at_edges { " JOIN visits USING (visit_id)" } else { "" };
         let edges = if looks_at_edges {
             ", visits.entry_page, visits.entry_hostname, visits.exit_page, visits.exit_hostname"
         } else {
             ""
         };
-        let rest = predicate::all(rest.iter().copied(), Subject::Row, parameters);
-        let _infallible = writeln!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {rest}),");
+        let all = predicate::all(rest.iter().copied(), Subject::Row, parameters);
+        let pings = if goals::reads_pings(scope.query) {
+            goals::without_idle_pings(goals::of_matching_rows(scope.query), parameters)
+        } else {
+            String::new()
+        };
+        let _infallible = writeln!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {all}{pings}),");
+        if scope.query.is_by_goal() {
+            sql.push_str(&goals::rows_by_goal(scope.query, parameters));
+        }
+        if scope.query.needs_everyone() {
+            let everyone = rest.iter().copied().filter(|filter| !conversion::is_of_converts(filter));
+            let all = predicate::all(everyone, Subject::Row, parameters);
+            let pings = if goals::reads_pings(scope.query) { " AND rows.name <> 'engagement'" } else { "" };
+            let _infallible = writeln!(sql, "total_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {all}{pings}),");
+        }
     }
     if needs.visit_cells {
         let condition = if by_rows {
@@ -99,16 +113,21 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
     }
 }
 
+fn has_behaviour(query: &Query) -> bool {
+    let mut found = false;
+    query.each_filter(&mut |filter, _, _| found |= matches!(filter, Filter::Done(_)));
+    found
+}
+
 fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
     let columns = row_columns(scope.query);
+    let pings = if goals::reads_pings(scope.query) { "" } else { " AND name <> 'engagement'" };
     let Range { start_ms, end_ms } = scope.range;
     let mut sql = format!("SELECT {columns} FROM nothing.events");
     for source in sources {
         let live = live_rows(source, scope.site_id);
-        let _infallible = write!(
-            sql,
-            "\nUNION ALL SELECT {columns} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"
-        );
+        let _infallible =
+            write!(sql, "\nUNION ALL SELECT {columns} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms}{pings}");
     }
     sql
 }
@@ -116,15 +135,28 @@ fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
 /// The columns of events that a query looks at.
 fn row_columns(query: &Query) -> String {
     let mut columns = BTreeSet::from(["visit_id", "visitor_id", "event_ms", "name"]);
-    each_dimension(query, |dimension| {
+    let mut add = |dimension: &Dimension| {
         columns.extend(match dimension {
             Dimension::Page => Some("pathname"),
             Dimension::Hostname => Some("hostname"),
             Dimension::Prop(_) => Some("props"),
             Dimension::Visit(field) => Some(field.column()),
-            Dimension::Name | Dimension::Edge(_) | Dimension::Time(_) => None,
+            Dimension::Name | Dimension::Goal | Dimension::Edge(_) | Dimension::Time(_) => None,
         });
+    };
+    query.dimensions.iter().for_each(&mut add);
+    let mut looks_at_goals = query.is_by_goal();
+    query.each_filter(&mut |filter, _, _| match filter {
+        Filter::Leaf(leaf) => add(&leaf.dimension),
+        Filter::Goals(_) => looks_at_goals = true,
+        _ => {}
     });
+    if looks_at_goals {
+        columns.extend(["pathname", "props", "scroll_depth"]);
+    }
+    if query.metrics.iter().any(|metric| metric.is_of_revenue()) {
+        columns.extend(["revenue_micros", "revenue_currency"]);
+    }
     columns.into_iter().collect::<Vec<_>>().join(", ")
 }
 
@@ -177,7 +209,7 @@ fn visit_columns(query: &Query) -> String {
             needed.insert(field.column());
         }
         Dimension::Page | Dimension::Hostname | Dimension::Edge(_) => needed.extend(edges),
-        Dimension::Name | Dimension::Prop(_) | Dimension::Time(_) => {}
+        Dimension::Name | Dimension::Goal | Dimension::Prop(_) | Dimension::Time(_) => {}
     });
     let column = |(name, placeholder): &(&str, &str)| {
         if needed.contains(name) { (*name).to_owned() } else { format!("{placeholder} AS {name}") }

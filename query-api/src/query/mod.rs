@@ -2,21 +2,27 @@
 
 pub mod calendar;
 pub mod filter;
+pub mod goals;
 pub mod period;
 mod quote;
 mod refusal;
 mod request;
+mod revenue;
 mod rules;
+mod segments;
 mod vocabulary;
 
 pub use filter::{Filter, Leaf, Operator};
 pub use period::{DateRange, Range};
 pub use refusal::Refusal;
 pub use request::{parse, site_id};
+pub use revenue::Revenue;
+pub use segments::{SEGMENTS_MAX, check_segment};
 pub use vocabulary::{Dimension, EdgeField, Metric, TimeUnit, VisitField};
 
 use serde::Serialize;
 use serde_json::Value;
+use weir_reader::definitions::Goal;
 
 /// Most results of one answer, and the default.
 pub const RESULTS_MAX: usize = 10_000;
@@ -32,6 +38,10 @@ pub struct Query {
     pub dimensions: Vec<Dimension>,
     /// Conditions that all hold.
     pub filters: Vec<Filter>,
+    /// The goals that results are grouped by, and whose currencies count: those that the filters leave. Empty where no goal is named.
+    pub goals: Vec<Goal>,
+    /// What the metrics of revenue add up.
+    pub revenue: Revenue,
     /// The days asked for.
     pub date_range: DateRange,
     /// The order, never empty.
@@ -85,7 +95,42 @@ pub struct Echo {
 impl Query {
     /// Some filter looks at single events.
     pub fn filters_events(&self) -> bool {
-        self.any_leaf(|leaf| leaf.dimension.is_of_events())
+        self.filters_goals() || self.any_leaf(|leaf| leaf.dimension.is_of_events())
+    }
+
+    /// Some filter is a goal that the event itself must reach.
+    pub fn filters_goals(&self) -> bool {
+        self.filters.iter().any(|filter| matches!(filter, Filter::Goals(_)))
+    }
+
+    /// Results are grouped by goal.
+    pub fn is_by_goal(&self) -> bool {
+        self.dimensions.contains(&Dimension::Goal)
+    }
+
+    /// Some metric compares with those who reached no goal.
+    pub fn needs_everyone(&self) -> bool {
+        self.metrics.iter().any(|metric| metric.is_rate_of_goals())
+    }
+
+    /// Calls `visit` for every node of the filters, with its depth and the number of [`Filter::Done`] around it.
+    pub fn each_filter<'a>(&'a self, visit: &mut impl FnMut(&'a Filter, usize, usize)) {
+        for filter in &self.filters {
+            filter.nodes(0, 0, visit);
+        }
+    }
+
+    /// The regular expressions of the filters.
+    pub fn patterns(&self) -> Vec<&str> {
+        let mut patterns = Vec::new();
+        self.each_filter(&mut |filter, _, _| {
+            if let Filter::Leaf(leaf) = filter
+                && leaf.operator.is_regex()
+            {
+                patterns.extend(leaf.clauses.iter().map(String::as_str));
+            }
+        });
+        patterns
     }
 
     /// A dimension or filter looks at where visits began or ended.

@@ -1,6 +1,7 @@
 //! Why a request is refused: every text that a caller can read with status 400.
 
-use super::filter::{CLAUSES_MAX, DEPTH_MAX, LEAVES_MAX};
+use super::filter::{CLAUSES_MAX, DEPTH_MAX, LEAVES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX};
+use super::segments::SEGMENTS_MAX;
 use thiserror::Error;
 
 /// A fault of the request. The texts are part of the contract, therefore they are sentences.
@@ -56,7 +57,9 @@ pub enum Refusal {
         metric: &'static str,
     },
     /// A goal that the site does not have.
-    #[error("Invalid filters. The goal `{goal}` is not configured for this site.")]
+    #[error(
+        "Invalid filters. The goal `{goal}` is not configured for this site. Find out how to configure goals here: https://plausible.io/docs/stats-api#filtering-by-goals"
+    )]
     GoalNotConfigured {
         /// Its name.
         goal: String,
@@ -66,6 +69,32 @@ pub enum Refusal {
     TopLevelOnly {
         /// Its name.
         dimension: String,
+    },
+    /// A rate with a property filter inside a tree.
+    #[error(
+        "Invalid filters. When `conversion_rate` or `group_conversion_rate` metrics are used, custom property filters can only be used on top level."
+    )]
+    DeepProperty,
+    /// `has_done` inside `has_done`.
+    #[error("Invalid filters. Behavioral filters (has_done, has_not_done) cannot be nested.")]
+    NestedBehaviour,
+    /// `has_done` of what is no event.
+    #[error("Invalid filters. Behavioral filters (has_done, has_not_done) can only be used with event dimension filters.")]
+    BehaviourOfVisits,
+    /// Too many segments.
+    #[error("Invalid filters. You can only use up to {SEGMENTS_MAX} segment filters in a query.")]
+    TooManySegments,
+    /// A segment that is not there, or someone else's.
+    #[error("Invalid filters. Some segments don't exist or aren't accessible.")]
+    UnknownSegment,
+    /// Too many or too long regular expressions.
+    #[error("Invalid filters. At most {PATTERNS_MAX} patterns of {PATTERN_BYTES_MAX} bytes each are allowed.")]
+    PatternsTooBig,
+    /// No regular expression.
+    #[error("Invalid filters. The pattern `{pattern}` is not a valid regular expression (RE2 syntax), or too complex.")]
+    Pattern {
+        /// It.
+        pattern: String,
     },
     /// A country that is no code.
     #[error("Invalid visit:country filter, visit:country needs to be a valid 2-letter country code.")]

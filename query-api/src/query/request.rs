@@ -1,12 +1,14 @@
 //! From the JSON of a request to a [`Query`], with the refusals of the contract.
 
-use super::filter::{self, Budget, FilterError};
+use super::filter::{self, FilterError, Parser};
+use super::goals;
 use super::period::DateRange;
 use super::quote::quote;
 use super::refusal::Refusal;
 use super::vocabulary::{Dimension, Metric};
-use super::{DIMENSIONS_MAX, Direction, Echo, Filter, OrderKey, Query, RESULTS_MAX, rules};
+use super::{DIMENSIONS_MAX, Direction, Echo, Filter, OrderKey, Query, RESULTS_MAX, Revenue, rules};
 use serde_json::{Map, Value};
+use weir_reader::definitions::Definitions;
 
 /// Largest offset of a page.
 const OFFSET_MAX: u64 = 1_000_000_000;
@@ -19,15 +21,18 @@ pub fn site_id(body: &Value) -> Result<&str, Refusal> {
     body.get("site_id").and_then(Value::as_str).filter(|site| !site.is_empty()).ok_or(Refusal::MissingSite)
 }
 
-/// Reads and checks a request.
-pub fn parse(body: &Value) -> Result<Query, Refusal> {
+/// Reads and checks a request of a site with these definitions, asked with the key of that id.
+///
+/// # Errors
+/// What is wrong with it. Whether its regular expressions can be compiled only the engine knows.
+pub fn parse(body: &Value, definitions: &Definitions, key_id: &str) -> Result<Query, Refusal> {
     let Some(object) = body.as_object() else { return Err(Refusal::Schema(vec![mismatch("#", "Object", body)])) };
     let mut reader = Reader { object, errors: Vec::new(), rule: None };
     reader.unknown_keys();
     let metrics = reader.metrics();
     let date_range = reader.date_range();
     let dimensions = reader.dimensions();
-    let filters = reader.filters();
+    let (filters, unknown_goal) = reader.filters(definitions, key_id);
     let order = reader.order_by();
     let include = reader.include();
     let (limit, offset) = reader.pagination();
@@ -41,6 +46,12 @@ pub fn parse(body: &Value) -> Result<Query, Refusal> {
     let echo_dimensions: Vec<String> = dimensions.iter().map(|(name, _)| name.clone()).collect();
     let dimensions: Vec<Dimension> = dimensions.into_iter().map(|(_, dimension)| dimension).collect();
     let (order_by, echo_order) = resolve_order(order, &metrics, &dimensions, &echo_dimensions)?;
+    rules::check_filters(&filters, &metrics, unknown_goal)?;
+    let mut names_goals = dimensions.contains(&Dimension::Goal);
+    for filter in &filters {
+        filter.nodes(0, 0, &mut |node, _, _| names_goals |= matches!(node, Filter::Goals(_)));
+    }
+    let goals = if names_goals { goals::of_query(definitions, &filters) } else { Vec::new() };
     let query = Query {
         echo: Echo {
             metrics: metrics.iter().map(|metric| metric.name().to_owned()).collect(),
@@ -49,9 +60,11 @@ pub fn parse(body: &Value) -> Result<Query, Refusal> {
             order_by: echo_order,
             include: object.get("include").filter(|value| !value.is_null()).cloned().unwrap_or_else(|| Value::Object(Map::new())),
         },
+        revenue: Revenue::new(&metrics, &dimensions, &goals),
         metrics,
         dimensions,
         filters: rules::conjunction(filters),
+        goals,
         date_range,
         order_by,
         time_labels: include.time_labels,
@@ -148,19 +161,20 @@ impl<'a> Reader<'a> {
         dimensions
     }
 
-    fn filters(&mut self) -> Vec<Filter> {
-        let Some(value) = self.optional("filters") else { return Vec::new() };
+    /// The filters, and a goal among them that the site does not have.
+    fn filters(&mut self, definitions: &Definitions, key_id: &str) -> (Vec<Filter>, Option<String>) {
+        let Some(value) = self.optional("filters") else { return (Vec::new(), None) };
         let items = self.list(value, "filters", 0, filter::LEAVES_MAX, false);
-        let mut budget = Budget::new();
+        let mut parser = Parser::new(definitions, key_id);
         let mut filters = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            match filter::parse(item, 0, &mut budget) {
-                Ok(filter) => filters.push(filter),
+            match parser.top_level(item) {
+                Ok(found) => filters.extend(found),
                 Err(FilterError::Shape) => self.errors.push(format!("#/filters/{index}: Invalid filter {}", quote(item))),
                 Err(FilterError::Rule(rule)) => self.rule = self.rule.take().or(Some(rule)),
             }
         }
-        filters
+        (filters, parser.unknown_goal)
     }
 
     fn order_by(&mut self) -> Option<Vec<(&'a str, Direction, &'a Value)>> {

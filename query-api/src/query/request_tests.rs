@@ -2,8 +2,29 @@
 
 use super::*;
 use crate::query::Operator::{Contains, ContainsNot, Is, IsNot};
-use crate::query::{TimeUnit, VisitField};
+use crate::query::{TimeUnit, VisitField, check_segment};
 use serde_json::json;
+
+/// What the owner of the site defined.
+fn definitions() -> Definitions {
+    serde_json::from_value(json!({
+        "goals": [
+            {"id": 1, "display_name": "Signup", "goal_type": "event", "event_name": "Signup"},
+            {"id": 2, "display_name": "Purchase", "goal_type": "event", "event_name": "Purchase", "currency": "EUR"},
+            {"id": 3, "display_name": "Purchase (US)", "goal_type": "event", "event_name": "PurchaseUS", "currency": "USD"},
+            {"id": 4, "display_name": "Read /blog", "goal_type": "scroll", "page_path": "/blog/**", "scroll_threshold": 75},
+        ],
+        "segments": [
+            {"id": 10, "name": "DACH", "type": "site", "owner": "k2", "filters": [["is", "visit:country", ["DE", "AT"]]]},
+            {"id": 11, "name": "mine", "type": "personal", "owner": "k1", "filters": [["is", "event:goal", ["Signup"]], ["is", "visit:source", ["Google"]]]},
+            {"id": 12, "name": "hers", "type": "personal", "owner": "k2", "filters": [["is", "visit:source", ["Bing"]]]},
+            {"id": 13, "name": "nested", "type": "site", "owner": "k2", "filters": [["is", "segment", [10]]]},
+            {"id": 14, "name": "broken", "type": "site", "owner": "k2", "filters": [["is", "visit:sauce", ["x"]]]},
+            {"id": 15, "name": "gone", "type": "site", "owner": "k2", "filters": [["is", "event:goal", ["Removed"]]]},
+        ],
+    }))
+    .unwrap()
+}
 
 /// A request that is fine, with some keys exchanged (`null` removes one).
 fn request(changes: Value) -> Value {
@@ -22,7 +43,7 @@ fn request(changes: Value) -> Value {
 
 fn refused(changes: Value, expected: &str) {
     let request = request(changes);
-    match parse(&request) {
+    match parse(&request, &definitions(), "k1") {
         Ok(_) => panic!("accepted: {request}"),
         Err(refusal) => assert_eq!(refusal.to_string(), expected, "{request}"),
     }
@@ -30,14 +51,13 @@ fn refused(changes: Value, expected: &str) {
 
 fn accepted(changes: Value) -> Query {
     let request = request(changes);
-    parse(&request).unwrap_or_else(|refusal| panic!("{refusal}: {request}"))
+    parse(&request, &definitions(), "k1").unwrap_or_else(|refusal| panic!("{refusal}: {request}"))
 }
 
 #[test]
 fn faults_of_form() {
     refused(json!({"metrics": ["visitors", "x"]}), r#"#/metrics/1: Invalid metric "x""#);
     refused(json!({"metrics": [1]}), "#/metrics/0: Invalid metric 1");
-    refused(json!({"metrics": ["scroll_depth"]}), r#"#/metrics/0: Invalid metric "scroll_depth""#);
     refused(json!({"metrics": []}), "#/metrics: Expected a minimum of 1 items but got 0.");
     refused(json!({"metrics": "visitors"}), "#/metrics: Type mismatch. Expected Array but got String.");
     refused(json!({"metrics": ["visits", "visits"]}), "#/metrics: Expected items to be unique but they were not.");
@@ -65,7 +85,10 @@ fn faults_of_form() {
         json!({"metrics": ["x"], "dimensions": ["y"], "date_range": 7}),
         "#/metrics/0: Invalid metric \"x\"\n#/date_range: Invalid date range 7\n#/dimensions/0: Invalid dimension \"y\"",
     );
-    assert_eq!(parse(&json!([])).unwrap_err().to_string(), "#: Type mismatch. Expected Object but got Array.");
+    assert_eq!(
+        parse(&json!([]), &definitions(), "k1").unwrap_err().to_string(),
+        "#: Type mismatch. Expected Object but got Array."
+    );
 }
 
 #[test]
@@ -79,7 +102,22 @@ fn faults_of_filters() {
     invalid(json!(["is", "event:page", [1]]), r#"["is", "event:page", [1]]"#);
     invalid(json!(["is", "event:page", "/"]), r#"["is", "event:page", "/"]"#);
     invalid(json!(["is", "time:day", ["2026-01-01"]]), r#"["is", "time:day", ["2026-01-01"]]"#);
-    invalid(json!(["matches", "event:page", ["a"]]), r#"["matches", "event:page", ["a"]]"#);
+    for operator in ["matches", "matches_not", "matches_wildcard", "matches_wildcard_not"] {
+        invalid(
+            json!([operator, "event:hostname", ["a"], {"case_sensitive": false}]),
+            &format!(r#"["{operator}", "event:hostname", ["a"], %{{"case_sensitive" => false}}]"#),
+        );
+    }
+    for operator in ["is_not", "contains_not", "matches", "matches_not", "matches_wildcard", "matches_wildcard_not"] {
+        invalid(json!([operator, "event:goal", ["Signup"]]), &format!(r#"["{operator}", "event:goal", ["Signup"]]"#));
+        invalid(json!([operator, "segment", [10]]), &format!(r#"["{operator}", "segment", [10]]"#));
+    }
+    invalid(json!(["is", "segment", ["10"]]), r#"["is", "segment", ["10"]]"#);
+    invalid(json!(["is", "segment", []]), r#"["is", "segment", []]"#);
+    invalid(json!(["is", "segment", [-1]]), r#"["is", "segment", [-1]]"#);
+    invalid(json!(["has_done", []]), r#"["has_done", []]"#);
+    invalid(json!(["has_done", [["is", "event:page", ["/"]]]]), r#"["has_done", [["is", "event:page", ["/"]]]]"#);
+    invalid(json!(["has_done"]), r#"["has_done"]"#);
     invalid(json!(["and", []]), r#"["and", []]"#);
     invalid(json!(["not"]), r#"["not"]"#);
     invalid(json!(["is", "event:page", ["/"], {"case": true}]), r#"["is", "event:page", ["/"], %{"case" => true}]"#);
@@ -94,8 +132,8 @@ fn faults_of_filters() {
         "Invalid filters. Dimension `event:goal` can only be filtered at the top level.",
     );
     refused(
-        json!({"filters": [["is", "event:goal", ["Signup"]]]}),
-        "Invalid filters. The goal `Signup` is not configured for this site.",
+        json!({"filters": [["has_done", ["is", "event:goal", ["Signup", "Unknown"]]]]}),
+        "Invalid filters. The goal `Unknown` is not configured for this site. Find out how to configure goals here: https://plausible.io/docs/stats-api#filtering-by-goals",
     );
     refused(
         json!({"filters": [["is", "visit:country", ["Estonia"]]]}),
@@ -209,4 +247,156 @@ fn filters_become_a_tree() {
             ]))),
         ]
     );
+}
+
+#[test]
+fn faults_of_behaviour() {
+    let nested = "Invalid filters. Behavioral filters (has_done, has_not_done) cannot be nested.";
+    refused(json!({"filters": [["has_done", ["not", ["has_not_done", ["is", "event:page", ["/"]]]]]]}), nested);
+    let of_visits = "Invalid filters. Behavioral filters (has_done, has_not_done) can only be used with event dimension filters.";
+    refused(
+        json!({"filters": [["has_not_done", ["and", [["is", "event:page", ["/"]], ["is", "visit:source", ["x"]]]]]]}),
+        of_visits,
+    );
+    refused(json!({"filters": [["has_done", ["is", "visit:entry_page", ["/"]]]]}), of_visits);
+    accepted(
+        json!({"filters": [["or", [["has_done", ["is", "event:goal", ["Signup"]]], ["has_not_done", ["is", "event:hostname", ["a"]]]]]]}),
+    );
+    // What a visit has done is no filter on the event that is counted.
+    accepted(json!({"metrics": ["views_per_visit"], "filters": [["has_done", ["is", "event:page", ["/"]]]]}));
+    refused(
+        json!({"metrics": ["conversion_rate"], "filters": [["has_done", ["is", "event:goal", ["Signup"]]]]}),
+        "Metric `conversion_rate` can only be queried with event:goal filters or dimensions.",
+    );
+}
+
+#[test]
+fn faults_of_goals() {
+    let deep = "Invalid filters. When `conversion_rate` or `group_conversion_rate` metrics are used, custom property filters can only be used on top level.";
+    for metric in ["conversion_rate", "group_conversion_rate"] {
+        refused(
+            json!({"metrics": [metric], "dimensions": ["event:goal"], "filters": [["not", ["is", "event:props:plan", ["pro"]]]]}),
+            deep,
+        );
+        refused(
+            json!({"metrics": [metric]}),
+            &format!("Metric `{metric}` can only be queried with event:goal filters or dimensions."),
+        );
+        accepted(json!({"metrics": [metric], "dimensions": ["event:goal"], "filters": [["is", "event:props:plan", ["pro"]]]}));
+        accepted(json!({"metrics": [metric], "filters": [["contains", "event:goal", ["nothing"]]]}));
+    }
+    refused(
+        json!({"metrics": ["bounce_rate"], "dimensions": ["event:goal"]}),
+        "Session metric(s) `bounce_rate` cannot be queried along with event dimension(s) `event:goal`",
+    );
+    refused(
+        json!({"metrics": ["total_revenue", "average_revenue"], "dimensions": ["visit:entry_page"]}),
+        "Event metric(s) `total_revenue`, `average_revenue` cannot be queried along with session dimension(s) `visit:entry_page`",
+    );
+    // A name in other letters is looked for, not required.
+    accepted(json!({"filters": [["is", "event:goal", ["Unknown"], {"case_sensitive": false}]]}));
+}
+
+#[test]
+fn goals_are_found_by_name() {
+    let goals = |filters: Value| -> Vec<u64> {
+        accepted(json!({"dimensions": ["event:goal"], "filters": filters})).goals.iter().map(|goal| goal.id).collect()
+    };
+    assert_eq!(goals(json!([])), [1, 2, 3, 4]);
+    assert_eq!(goals(json!([["is", "event:goal", ["Purchase", "Signup"]]])), [1, 2]);
+    assert_eq!(goals(json!([["contains", "event:goal", ["Purchase"]]])), [2, 3]);
+    assert_eq!(goals(json!([["contains", "event:goal", ["PURCHASE"], {"case_sensitive": false}]])), [2, 3]);
+    assert_eq!(goals(json!([["contains", "event:goal", ["Purchase"]], ["is", "event:goal", ["Purchase"]]])), [2]);
+    assert_eq!(goals(json!([["contains", "event:goal", ["x"]]])), [0_u64; 0]);
+    assert_eq!(goals(json!([["has_done", ["is", "event:goal", ["Signup"]]]])), [1, 2, 3, 4]);
+    let none = accepted(json!({"filters": [["is", "event:page", ["/"]]]}));
+    assert!(none.goals.is_empty());
+}
+
+#[test]
+fn currencies() {
+    let revenue = |dimensions: Value, filters: Value| {
+        accepted(json!({"metrics": ["total_revenue"], "dimensions": dimensions, "filters": filters})).revenue
+    };
+    let euro = || Revenue::Currency("EUR".to_owned());
+    assert_eq!(revenue(json!([]), json!([])), Revenue::NoGoal);
+    assert_eq!(revenue(json!([]), json!([["is", "event:goal", ["Signup"]]])), Revenue::NoGoal);
+    assert_eq!(revenue(json!([]), json!([["is", "event:goal", ["Signup", "Purchase"]]])), euro());
+    assert_eq!(revenue(json!([]), json!([["contains", "event:goal", ["Purchase"]]])), Revenue::SeveralCurrencies);
+    assert_eq!(revenue(json!(["event:goal"]), json!([["is", "event:goal", ["Signup"]]])), Revenue::NoGoal);
+    let by_goal = revenue(json!(["event:goal"]), json!([]));
+    let found: Vec<Option<&str>> =
+        ["Signup", "Purchase", "Purchase (US)", "?"].iter().map(|goal| by_goal.currency(Some(goal))).collect();
+    assert_eq!(found, [None, Some("EUR"), Some("USD"), None]);
+    assert_eq!(accepted(json!({"filters": [["is", "event:goal", ["Purchase"]]]})).revenue, Revenue::None);
+}
+
+#[test]
+fn segments_stand_for_their_filters() {
+    let filters = |filters: Value| accepted(json!({ "filters": filters })).filters;
+    let dach = || json!(["is", "visit:country", ["DE", "AT"]]);
+    let mine = || [json!(["is", "event:goal", ["Signup"]]), json!(["is", "visit:source", ["Google"]])];
+    assert_eq!(filters(json!([["is", "segment", [10]]])), filters(json!([dach()])));
+    let [signup, google] = mine();
+    assert_eq!(
+        filters(json!([["is", "visit:os", ["Linux"]], ["is", "segment", [11]]])),
+        filters(json!([["is", "visit:os", ["Linux"]], signup, google]))
+    );
+    assert_eq!(filters(json!([["not", ["is", "segment", [10]]]])), filters(json!([["not", ["and", [dach()]]]])));
+    assert_eq!(filters(json!([["is", "segment", [10, 10]]])), filters(json!([["or", [["and", [dach()]], ["and", [dach()]]]]])));
+    // Of several segments, each filter stands inside a tree.
+    refused(
+        json!({"filters": [["is", "segment", [10, 11]]]}),
+        "Invalid filters. Dimension `event:goal` can only be filtered at the top level.",
+    );
+    for id in [12, 13, 14, 99] {
+        refused(
+            json!({"filters": [["is", "segment", [10, id]]]}),
+            "Invalid filters. Some segments don't exist or aren't accessible.",
+        );
+    }
+    refused(
+        json!({"filters": [["is", "segment", [15]]]}),
+        "Invalid filters. The goal `Removed` is not configured for this site. Find out how to configure goals here: https://plausible.io/docs/stats-api#filtering-by-goals",
+    );
+    let eleven = [10; 11];
+    refused(
+        json!({"filters": [["is", "segment", eleven]]}),
+        "Invalid filters. You can only use up to 10 segment filters in a query.",
+    );
+}
+
+#[test]
+fn what_can_be_saved_as_a_segment() {
+    let check = |filters: Value| check_segment(&filters, &definitions()).map_err(|refusal| refusal.to_string());
+    assert_eq!(check(json!([["is", "visit:country", ["DE"]], ["has_done", ["is", "event:goal", ["Signup"]]]])), Ok(()));
+    assert_eq!(check(json!([])), Err("#/filters/0: Invalid filter []".to_owned()));
+    assert_eq!(
+        check(json!([["is", "visit:sauce", ["x"]]])),
+        Err(r#"#/filters/0: Invalid filter ["is", "visit:sauce", ["x"]]"#.to_owned())
+    );
+    assert_eq!(
+        check(json!([["is", "segment", [10]]])),
+        Err("Invalid filters. Some segments don't exist or aren't accessible.".to_owned())
+    );
+    assert_eq!(
+        check(json!([["not", ["is", "event:goal", ["Signup"]]]])),
+        Err("Invalid filters. Dimension `event:goal` can only be filtered at the top level.".to_owned())
+    );
+}
+
+#[test]
+fn patterns_are_bounded() {
+    let too_big = "Invalid filters. At most 20 patterns of 500 bytes each are allowed.";
+    refused(json!({"filters": [["matches", "event:page", ["x".repeat(501)]]]}), too_big);
+    let many: Vec<String> = (0..21).map(|number| number.to_string()).collect();
+    refused(json!({"filters": [["matches_not", "event:page", many]]}), too_big);
+    refused(
+        json!({"filters": [["matches", "event:page", ["a\u{0}b"]]]}),
+        "Invalid filters. The pattern `a\\0b` is not a valid regular expression (RE2 syntax), or too complex.",
+    );
+    let query = accepted(
+        json!({"filters": [["or", [["matches", "event:page", ["a", "b"]], ["has_done", ["matches_not", "event:name", ["c"]]]]], ["matches_wildcard", "event:page", ["d*"]]]}),
+    );
+    assert_eq!(query.patterns(), ["a", "b", "c"]);
 }

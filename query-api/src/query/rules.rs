@@ -1,8 +1,45 @@
 //! Which metrics, dimensions and filters go together.
 
 use super::refusal::Refusal;
-use super::vocabulary::{Dimension, Metric};
+use super::vocabulary::{Dimension, GOAL, Metric};
 use super::{Filter, Query};
+
+/// Checks how filters stand inside each other, beside these metrics; `unknown_goal` is one that the site does not have.
+pub(super) fn check_filters(filters: &[Filter], metrics: &[Metric], unknown_goal: Option<String>) -> Result<(), Refusal> {
+    let mut outside_only = None;
+    let (mut is_deep_property, mut is_nested, mut is_of_visits) = (false, false, false);
+    let mut check = |filter: &Filter, depth: usize, done: usize| {
+        let (name, is_of_event) = match filter {
+            Filter::Goals(_) => (Some(GOAL), true),
+            Filter::Leaf(leaf) if leaf.dimension == Dimension::Hostname => (Some("event:hostname"), true),
+            Filter::Leaf(leaf) => (None, leaf.dimension.is_of_events()),
+            _ => return,
+        };
+        if depth > 0 && done == 0 {
+            outside_only = outside_only.or(name);
+        }
+        is_deep_property |= depth > 0 && matches!(filter, Filter::Leaf(leaf) if matches!(leaf.dimension, Dimension::Prop(_)));
+        is_nested |= done > 1;
+        is_of_visits |= done == 1 && !is_of_event;
+    };
+    for filter in filters {
+        filter.nodes(0, 0, &mut check);
+    }
+    if let Some(dimension) = outside_only {
+        return Err(Refusal::TopLevelOnly { dimension: dimension.to_owned() });
+    }
+    // What stands inside a tree the divisor of a rate cannot leave out.
+    if is_deep_property && metrics.iter().any(|metric| metric.is_rate_of_goals()) {
+        return Err(Refusal::DeepProperty);
+    }
+    if is_nested {
+        return Err(Refusal::NestedBehaviour);
+    }
+    if is_of_visits {
+        return Err(Refusal::BehaviourOfVisits);
+    }
+    unknown_goal.map_or(Ok(()), |goal| Err(Refusal::GoalNotConfigured { goal }))
+}
 
 /// Checks a query whose form is right.
 pub(super) fn check(query: &Query) -> Result<(), Refusal> {
@@ -19,7 +56,9 @@ pub(super) fn check(query: &Query) -> Result<(), Refusal> {
 
 fn check_metric(metric: Metric, query: &Query) -> Result<(), Refusal> {
     match metric {
-        Metric::ConversionRate | Metric::GroupConversionRate => Err(Refusal::GoalNeeded { metric: metric.name() }),
+        Metric::ConversionRate | Metric::GroupConversionRate if !query.is_by_goal() && !query.filters_goals() => {
+            Err(Refusal::GoalNeeded { metric: metric.name() })
+        }
         Metric::ViewsPerVisit if filters_pages(query) => Err(Refusal::ViewsPerVisitOfPage),
         Metric::ViewsPerVisit if !query.dimensions.is_empty() => Err(Refusal::ViewsPerVisitByDimension),
         Metric::Percentage if query.dimensions.is_empty() => Err(Refusal::PercentageWithoutDimensions),

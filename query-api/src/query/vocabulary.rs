@@ -19,14 +19,18 @@ pub enum Metric {
     Events,
     /// Visitors of the row, percent of all visitors, one decimal.
     Percentage,
-    /// Visitors who reached a goal, percent. Needs goals, which no site has yet.
+    /// Visitors who reached a goal, percent of those whom the other filters leave, two decimals.
     ConversionRate,
-    /// As [`Metric::ConversionRate`], inside the row's group.
+    /// As [`Metric::ConversionRate`], percent of those in the row's group.
     GroupConversionRate,
+    /// Sum of the revenue of events.
+    TotalRevenue,
+    /// Mean of the revenue of events that have one.
+    AverageRevenue,
 }
 
 impl Metric {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("visitors", Self::Visitors),
         ("visits", Self::Visits),
         ("pageviews", Self::Pageviews),
@@ -37,6 +41,8 @@ impl Metric {
         ("percentage", Self::Percentage),
         ("conversion_rate", Self::ConversionRate),
         ("group_conversion_rate", Self::GroupConversionRate),
+        ("total_revenue", Self::TotalRevenue),
+        ("average_revenue", Self::AverageRevenue),
     ];
 
     /// The metric of that name.
@@ -54,16 +60,29 @@ impl Metric {
         matches!(self, Self::ViewsPerVisit | Self::BounceRate | Self::VisitDuration)
     }
 
-    /// A count of event rows.
+    /// A figure of event rows.
     pub fn is_of_events(self) -> bool {
-        matches!(self, Self::Pageviews | Self::Events)
+        self.is_of_revenue() || matches!(self, Self::Pageviews | Self::Events)
+    }
+
+    /// A share of visitors who reached a goal.
+    pub fn is_rate_of_goals(self) -> bool {
+        matches!(self, Self::ConversionRate | Self::GroupConversionRate)
+    }
+
+    /// An amount of money.
+    pub fn is_of_revenue(self) -> bool {
+        matches!(self, Self::TotalRevenue | Self::AverageRevenue)
     }
 
     /// Answered with decimals.
     pub fn is_decimal(self) -> bool {
-        matches!(self, Self::ViewsPerVisit | Self::Percentage)
+        matches!(self, Self::ViewsPerVisit | Self::Percentage | Self::ConversionRate | Self::GroupConversionRate)
     }
 }
+
+/// Name of the dimension of goals.
+pub(super) const GOAL: &str = "event:goal";
 
 /// What results are grouped or filtered by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +93,8 @@ pub enum Dimension {
     Name,
     /// Host of the event's page.
     Hostname,
+    /// The goals that the event reaches. In filters they are [`super::Filter::Goals`].
+    Goal,
     /// A custom property of the event.
     Prop(String),
     /// An attribute of the visit's opening event.
@@ -193,6 +214,7 @@ impl Dimension {
             "event:page" => Self::Page,
             "event:name" => Self::Name,
             "event:hostname" => Self::Hostname,
+            GOAL => Self::Goal,
             "visit:entry_page" => Self::Edge(EdgeField::EntryPage),
             "visit:entry_page_hostname" => Self::Edge(EdgeField::EntryHostname),
             "visit:exit_page" => Self::Edge(EdgeField::ExitPage),
@@ -214,7 +236,7 @@ impl Dimension {
 
     /// Only single events have it.
     pub fn is_of_events(&self) -> bool {
-        matches!(self, Self::Page | Self::Name | Self::Hostname | Self::Prop(_))
+        matches!(self, Self::Page | Self::Name | Self::Hostname | Self::Goal | Self::Prop(_))
     }
 
     /// Only whole visits have it.
@@ -259,7 +281,7 @@ mod tests {
         assert_eq!(Dimension::parse("visit:utm_term"), Some(Dimension::Visit(VisitField::UtmTerm)));
         assert_eq!(Dimension::parse("visit:screen"), Some(Dimension::Visit(VisitField::Device)));
         assert_eq!(Dimension::parse("event:props:a b"), Some(Dimension::Prop("a b".into())));
-        for unknown in ["", "event:props:", "visit:", "visit:entry", "page", "event:goal", "time:minute", "Visit:source"] {
+        for unknown in ["", "event:props:", "visit:", "visit:entry", "page", "time:minute", "Visit:source"] {
             assert_eq!(Dimension::parse(unknown), None, "{unknown}");
         }
         assert_eq!(Dimension::parse(&format!("event:props:{}", "x".repeat(301))), None);

@@ -64,6 +64,11 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(layout: &Layout) -> Self {
+        Self::with(layout, &json!({}))
+    }
+
+    /// One whose site 1 has these definitions.
+    pub(crate) fn with(layout: &Layout, definitions: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::local(&folder.path().join("files")).unwrap();
         let engine = Engine::open(EngineConfig {
@@ -101,7 +106,7 @@ impl Fixture {
         let (partition, receiver) = watch::channel(Arc::new(view));
         let service = Service {
             engine: Arc::clone(&engine),
-            directory: directory(),
+            directory: directory(definitions),
             revisions: Revisions::new(store.clone(), "local", [0].into_iter()),
             store,
             region: "local".to_owned(),
@@ -179,7 +184,7 @@ pub(crate) fn get(path: &str, key: Option<&str>) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-fn directory() -> Directory {
+fn directory(definitions: &Value) -> Directory {
     let directory = Directory::default();
     let entry = |key: String, value: Value| Entry { key, value: Some(Bytes::from(value.to_string())), revision: 1 };
     for (id, domain, timezone, partition) in
@@ -196,6 +201,7 @@ fn directory() -> Directory {
         });
         directory.take_key(&entry(hash, grant));
     }
+    directory.take_definitions(&entry("site.1".to_owned(), definitions.clone()));
     directory.set_loaded();
     directory
 }

@@ -4,9 +4,11 @@
 mod api;
 mod engine;
 mod fixture;
+mod goals;
 mod ledger;
 mod metrics;
 mod property;
+mod recipes;
 mod revisions;
 #[path = "../support/sealed.rs"]
 mod sealed;

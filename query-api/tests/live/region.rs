@@ -97,7 +97,13 @@ impl Region {
             committed: None,
         };
         region.make_stream().await;
-        for bucket in [subject::SITES_BUCKET, subject::KEYS_BUCKET, subject::HEADS_BUCKET, subject::REPLAY_BUCKET] {
+        for bucket in [
+            subject::SITES_BUCKET,
+            subject::KEYS_BUCKET,
+            subject::DEFINITIONS_BUCKET,
+            subject::HEADS_BUCKET,
+            subject::REPLAY_BUCKET,
+        ] {
             let config = kv::Config { bucket: bucket.to_owned(), history: 1, ..kv::Config::default() };
             region.jetstream.create_key_value(config).await.unwrap();
         }
