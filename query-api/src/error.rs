@@ -1,26 +1,37 @@
-//! Failures as HTTP answers: what callers may know, in one place. The body is always `{"error":"…"}`.
+//! Failures as HTTP answers: what callers may know, in one place. The body is always `{"error": "…", "code": "…"}`.
 
 use crate::engine::EngineError;
+use crate::http::LegacyRefusal;
 use crate::query::Refusal;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
-/// Why a request gets no answer. The texts are part of the contract.
-#[derive(Debug, Error)]
+/// Variants that only carry another error.
+const WRAPPERS: [&str; 2] = ["refused", "legacy"];
+
+/// Why a request gets no answer. The texts are part of the contract, and so are the names of the variants in snake case: see [`ApiError::code`].
+#[derive(Debug, Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ApiError {
     /// No bearer token.
     #[error("Missing API key. Please use a valid Plausible API key as a Bearer Token.")]
+    #[strum(serialize = "missing_api_key")]
     NoKey,
     /// Unknown key, unknown site, or a site of someone else.
     #[error(
         "Invalid API key or site ID. Please make sure you're using a valid API key with access to the site you've requested."
     )]
+    #[strum(serialize = "invalid_api_key")]
     WrongKey,
     /// A fault of the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A fault of a v1 request.
+    #[error(transparent)]
+    Legacy(#[from] LegacyRefusal),
     /// No such address.
     #[error("There is nothing at this address.")]
     NotFound,
@@ -46,6 +57,7 @@ pub enum ApiError {
     NotInShadow,
     /// Known address, wrong method.
     #[error("This address does not accept the method.")]
+    #[strum(serialize = "method_not_allowed")]
     Method,
     /// The body is too large.
     #[error("The request body is larger than {limit_bytes} bytes.")]
@@ -55,12 +67,15 @@ pub enum ApiError {
     },
     /// The body broke off.
     #[error("The request body could not be read.")]
+    #[strum(serialize = "unreadable_body")]
     Body,
     /// The query took too long.
     #[error("The query took too long. Please ask for a shorter date range or fewer dimensions.")]
+    #[strum(serialize = "query_timeout")]
     TooSlow,
     /// Too many queries at once.
     #[error("Too many queries at the moment. Please try again.")]
+    #[strum(serialize = "too_many_queries")]
     Busy,
     /// Something of ours does not work now.
     #[error("The query cannot be answered at the moment. Please try again.")]
@@ -68,11 +83,26 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// The name of the fault, for programs: it stays what it is when the text gets better.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.into(),
+            Self::Legacy(refusal) => refusal.into(),
+            other => other.into(),
+        }
+    }
+
+    /// Every code there is.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        let own = Self::VARIANTS.iter().filter(|code| !WRAPPERS.contains(code));
+        own.chain(Refusal::VARIANTS).chain(LegacyRefusal::VARIANTS).copied()
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
-            Self::Refused(_) | Self::Body => StatusCode::BAD_REQUEST,
+            Self::Refused(_) | Self::Legacy(_) | Self::Body => StatusCode::BAD_REQUEST,
             Self::NotFound | Self::NoRevision { .. } | Self::NoRevisionYet { .. } | Self::NoShadow | Self::NotInShadow => {
                 StatusCode::NOT_FOUND
             }
@@ -103,7 +133,7 @@ impl From<EngineError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
-        let mut response = (status, axum::Json(json!({ "error": self.to_string() }))).into_response();
+        let mut response = (status, axum::Json(json!({"error": self.to_string(), "code": self.code()}))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

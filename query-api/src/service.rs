@@ -279,7 +279,7 @@ fn integer(session: &Session<'_>, statement: &plan::Statement) -> Result<Option<
 }
 
 /// The site's zone; UTC where the record names one that this program does not know.
-fn zone(site: &Site) -> Tz {
+pub(crate) fn zone(site: &Site) -> Tz {
     site.timezone.parse().unwrap_or_else(|_| {
         tracing::warn!(site.id = site.id, timezone = site.timezone, "unknown time zone, using UTC");
         Tz::UTC

@@ -1,5 +1,6 @@
 //! Routes for holders of a key.
 
+use super::csv::{self, Table};
 use crate::control::Grant;
 use crate::error::ApiError;
 use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
@@ -12,6 +13,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,10 +32,10 @@ pub(super) struct Rev {
     rev: Option<String>,
 }
 
-type RevisionParameter = Result<Query<Rev>, QueryRejection>;
+pub(super) type RevisionParameter = Result<Query<Rev>, QueryRejection>;
 
 /// The revision that is asked for, by someone who may.
-fn revision(service: &Service, grant: &Grant, parameter: RevisionParameter) -> Result<Revision, ApiError> {
+pub(super) fn revision(service: &Service, grant: &Grant, parameter: RevisionParameter) -> Result<Revision, ApiError> {
     let Query(Rev { rev }) = parameter.map_err(|_| Refusal::QueryString)?;
     let revision = Revision::parse(rev.as_deref())?;
     if revision.is_shadow() {
@@ -53,12 +55,32 @@ pub(super) async fn query(
     let grant = grant(&service, &headers).await?;
     let revision = revision(&service, &grant, parameter)?;
     let body = read_json(body).await?;
-    let site_name = query::site_id(&body)?.to_owned();
-    let site = service.directory.authorise(&grant, &site_name).await?;
-    let query = query::parse(&body, &service.directory.definitions(site.id), &grant.id)?;
-    let answer = service.query(site, site_name, query, revision).await?;
+    let site_name = query::site_id(&body)?;
+    let site = service.directory.authorise(&grant, site_name).await?;
+    let answer = ask(&service, &grant, site, &body, revision).await?;
     service.telemetry.queried(began.elapsed());
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
+    if csv::is_wanted(&headers) {
+        let answer: Value = serde_json::from_slice(&answer).map_err(|_| ApiError::Unavailable)?;
+        return csv::respond(&Table::of_query(&answer), &answer);
+    }
+    let fixed = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::VARY, HeaderValue::from_static("accept")),
+    ];
+    Ok((fixed, answer).into_response())
+}
+
+/// Answers a query of v2 on an authorised site: what every route of figures goes through.
+pub(super) async fn ask(
+    service: &Service,
+    grant: &Grant,
+    site: Site,
+    body: &Value,
+    revision: Revision,
+) -> Result<Bytes, ApiError> {
+    let site_name = query::site_id(body)?.to_owned();
+    let query = query::parse(body, &service.directory.definitions(site.id), &grant.id)?;
+    service.query(site, site_name, query, revision).await
 }
 
 #[derive(Deserialize)]

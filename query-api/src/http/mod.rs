@@ -1,8 +1,12 @@
 //! The HTTP side: routes, limits, and what every answer carries.
 
 mod api;
+mod csv;
 mod dashboard;
 mod status;
+mod v1;
+
+pub use v1::LegacyRefusal;
 
 use crate::error::ApiError;
 use crate::service::Service;
@@ -26,6 +30,9 @@ pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/v2/query", post(api::query))
         .route("/api/v1/stats/realtime/visitors", get(api::current_visitors))
+        .route("/api/v1/stats/aggregate", get(v1::aggregate))
+        .route("/api/v1/stats/timeseries", get(v1::timeseries))
+        .route("/api/v1/stats/breakdown", get(v1::breakdown))
         .route("/api/ledger", get(api::ledger))
         .route("/api/sites", get(api::sites))
         .route("/api/status", get(status::status))

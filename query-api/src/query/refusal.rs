@@ -2,19 +2,25 @@
 
 use super::filter::{CLAUSES_MAX, DEPTH_MAX, LEAVES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX};
 use super::segments::SEGMENTS_MAX;
+use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
-/// A fault of the request. The texts are part of the contract, therefore they are sentences.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+/// A fault of the request. The texts are part of the contract, therefore they are sentences; so are the names of the variants, in snake case: they are
+/// the codes of the errors.
+#[derive(Clone, Debug, PartialEq, Eq, Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// The body is not JSON.
     #[error("The request body is not valid JSON.")]
+    #[strum(serialize = "invalid_json")]
     NotJson,
     /// No site named.
     #[error("Missing site ID. Please provide the required site_id parameter with your request.")]
+    #[strum(serialize = "missing_site_id")]
     MissingSite,
     /// Faults of form, each with the path to its place.
     #[error("{}", .0.join("\n"))]
+    #[strum(serialize = "invalid_schema")]
     Schema(Vec<String>),
     /// The order names something that is not asked for.
     #[error("Invalid order_by entry '{entry}'. Entry is not a queried metric or dimension.")]
@@ -115,15 +121,18 @@ pub enum Refusal {
     },
     /// A query string that cannot be read, or names something twice.
     #[error("The query string is not valid.")]
+    #[strum(serialize = "invalid_query_string")]
     QueryString,
     /// A revision that is none.
     #[error("Invalid rev. It must be the number of a revision, or shadow.")]
+    #[strum(serialize = "invalid_revision")]
     Revision,
     /// A revision by number without a site, where several partitions count them.
     #[error("Invalid rev. Please provide the site_id parameter with it: revisions are counted by partition.")]
     RevisionOfAll,
     /// A time that is none.
     #[error("Invalid {name}. It must be a date such as 2026-11-21 or an RFC 3339 time.")]
+    #[strum(serialize = "invalid_instant")]
     Instant {
         /// Name of the parameter.
         name: &'static str,

@@ -6,6 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tower::ServiceExt;
+use weir_query_api::error::ApiError;
 use weir_query_api::tail::{Condition, PartitionView};
 use weir_rollup::row::{EventRow, Opening};
 
@@ -32,7 +33,10 @@ fn query(site: &str) -> String {
 async fn refused(fixture: &Fixture, request: Request<Body>, status: u16, text: &str) {
     let (found, body) = fixture.send(request).await;
     let body: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("not JSON: {body}"));
-    assert_eq!((found.as_u16(), body), (status, json!({ "error": text })));
+    assert_eq!((found.as_u16(), &body["error"]), (status, &json!(text)));
+    let code = body["code"].as_str().unwrap_or_else(|| panic!("no code: {body}"));
+    assert!(ApiError::codes().any(|known| known == code), "{code}");
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "{body}");
 }
 
 const NO_KEY: &str = "Missing API key. Please use a valid Plausible API key as a Bearer Token.";

@@ -12,3 +12,5 @@ mod recipes;
 mod revisions;
 #[path = "../support/sealed.rs"]
 mod sealed;
+mod tables;
+mod v1;
