@@ -111,19 +111,25 @@ async fn admins_see_all_sites_and_unknown_ones() {
     assert_eq!((&unknown["totals"]["received"], &unknown["hours"].as_array().unwrap().len()), (&json!(2), &1));
     let wrong_key =
         "Invalid API key or site ID. Please make sure you're using a valid API key with access to the site you've requested.";
-    for (key, parameters, status, error) in [
-        (KEY, "?site_id=b.example", 401, wrong_key),
-        (KEY, "?site_id=(unknown)", 401, wrong_key),
-        (KEY, "?site_id=nobody.example", 401, wrong_key),
-        (KEY, "", 400, "Missing site ID. Please provide the required site_id parameter with your request."),
-        ("nobody", "", 401, wrong_key),
-        (KEY, "?site_id=a.example&site_id=b.example", 400, "The query string is not valid."),
-        (KEY, "?site_id=a.example&from=now", 400, "Invalid from. It must be a date such as 2026-11-21 or an RFC 3339 time."),
-        (KEY, "?site_id=a.example&from=2026-10-01", 400, "Invalid period. It may be 31 days long at most."),
-        (ADMIN_KEY, "?site_id=away.example", 503, "The query cannot be answered at the moment. Please try again."),
+    for (key, parameters, status, code, error) in [
+        (KEY, "?site_id=b.example", 401, "invalid_api_key", wrong_key),
+        (KEY, "?site_id=(unknown)", 401, "invalid_api_key", wrong_key),
+        (KEY, "?site_id=nobody.example", 401, "invalid_api_key", wrong_key),
+        (KEY, "", 400, "missing_site_id", "Missing site ID. Please provide the required site_id parameter with your request."),
+        ("nobody", "", 401, "invalid_api_key", wrong_key),
+        (KEY, "?site_id=a.example&site_id=b.example", 400, "invalid_query_string", "The query string is not valid."),
+        (
+            KEY,
+            "?site_id=a.example&from=now",
+            400,
+            "invalid_instant",
+            "Invalid from. It must be a date such as 2026-11-21 or an RFC 3339 time.",
+        ),
+        (KEY, "?site_id=a.example&from=2026-10-01", 400, "period_too_long", "Invalid period. It may be 31 days long at most."),
+        (ADMIN_KEY, "?site_id=away.example", 503, "unavailable", "The query cannot be answered at the moment. Please try again."),
     ] {
         let (found, body) = ask(&fixture, key, parameters).await;
-        assert_eq!((found.as_u16(), body), (status, json!({ "error": error })), "{parameters}");
+        assert_eq!((found.as_u16(), body), (status, json!({"error": error, "code": code})), "{parameters}");
     }
 }
 

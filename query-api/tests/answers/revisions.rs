@@ -74,7 +74,19 @@ async fn figures(fixture: &Fixture, parameters: &str) -> (i64, u64, String) {
 }
 
 fn error(text: &str) -> Value {
-    json!({ "error": text })
+    let known = [
+        ("There is no revision", "no_revision_yet"),
+        ("Revision", "no_revision"),
+        ("There is no shadow", "no_shadow"),
+        ("The replay in progress", "not_in_shadow"),
+        ("Invalid rev. It", "invalid_revision"),
+        ("Invalid rev. Please", "revision_of_all"),
+        ("Invalid API key", "invalid_api_key"),
+        ("The query string", "invalid_query_string"),
+        ("The query cannot", "unavailable"),
+    ];
+    let code = known.iter().find(|(start, _)| text.starts_with(start)).map(|(_, code)| *code);
+    json!({"error": text, "code": code})
 }
 
 #[tokio::test]

@@ -221,7 +221,7 @@ async fn an_earlier_revision_answers_as_it_did() {
     }
     let (_, third) = at(&service, KEY, "3").await;
     assert_eq!(visits(&third), [("Elsewhere".to_owned(), 4)]);
-    let told = |revision: u64| json!({"error": format!("There is no revision {revision} yet.")});
+    let told = |revision: u64| json!({"error": format!("There is no revision {revision} yet."), "code": "no_revision_yet"});
     assert_eq!(at(&service, KEY, "9").await, (404, told(9)));
     // A node that knows no way yet, after a sweep: the promotion still names what it put away.
     service.stop().await;
@@ -230,7 +230,7 @@ async fn an_earlier_revision_answers_as_it_did() {
     service.healthy().await;
     for rev in [2, 1, 0, 2] {
         let text = format!("Revision {rev} is no longer kept. The oldest is 3.");
-        assert_eq!(at(&service, KEY, &rev.to_string()).await, (404, json!({ "error": text })));
+        assert_eq!(at(&service, KEY, &rev.to_string()).await, (404, json!({"error": text, "code": "no_revision"})));
     }
     assert_eq!(visits(&at(&service, KEY, "3").await.1), [("Elsewhere".to_owned(), 4)]);
     service.stop().await;
@@ -243,7 +243,7 @@ async fn the_shadow_is_shown_to_admins() {
     region.seal().await;
     let service = region.serve(|_| {});
     service.healthy().await;
-    let none = json!({"error": "There is no shadow: no replay is in progress."});
+    let none = json!({"error": "There is no shadow: no replay is in progress.", "code": "no_shadow"});
     assert_eq!(at(&service, ADMIN_KEY, "shadow").await, (404, none.clone()));
     region.build_shadow(other_rules(), 0).await;
     region.publish(&visitors(2, 1)).await;
@@ -264,7 +264,10 @@ async fn the_shadow_is_shown_to_admins() {
         (Phase::Discarded, 0, "There is no shadow: no replay is in progress."),
     ] {
         region.record(phase, partition).await;
-        assert_eq!(at(&service, ADMIN_KEY, "shadow").await, (404, json!({ "error": error })));
+        assert_eq!(
+            at(&service, ADMIN_KEY, "shadow").await,
+            (404, json!({"error": error, "code": if error.contains("no replay") { "no_shadow" } else { "not_in_shadow" }}))
+        );
     }
     region.drop_replay_bucket().await;
     assert_eq!(at(&service, ADMIN_KEY, "shadow").await, (404, none));
