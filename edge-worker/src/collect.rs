@@ -18,10 +18,10 @@ use crate::{batcher, ledger, limits, place, request, respond, spam};
 
 /// Takes the events of a request. 202 is sent only after they are on stable storage.
 pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>) -> Result<Response> {
-    let key_site = match request::key(&request)? {
+    let key_sites = match request::key(&request)? {
         None => None,
         Some(key) => match judge(env, &key).await {
-            Verdict::Site(site_id) => Some(site_id),
+            Verdict::Sites(sites) => Some(sites),
             Verdict::Refused => {
                 ledger::count(Owner::default(), "authorization", 1);
                 let message = "is not a valid key with the scope events:write";
@@ -30,14 +30,14 @@ pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>
             Verdict::Unknown => return respond::unavailable("the key cannot be checked at the moment"),
         },
     };
-    let mut client = identify(&request::peer(&request), &config.trusted_proxies, key_site.is_some(), |name| {
+    let mut client = identify(&request::peer(&request), &config.trusted_proxies, key_sites.is_some(), |name| {
         request.headers().get(name).ok().flatten()
     });
     if request.headers().get("x-debug-request")?.is_some_and(|value| value == "true") {
         return respond::ok(&client.address.map(|address| address.to_string()).unwrap_or_default());
     }
     let now_ms = now_ms();
-    let sender = if key_site.is_some() { Sender::Trusted { now_ms } } else { Sender::Anyone };
+    let sender = if key_sites.is_some() { Sender::Trusted { now_ms } } else { Sender::Anyone };
     let bytes = match request::body(&mut request).await? {
         Ok(bytes) => bytes,
         Err(error) => return refuse_body(error, &[], &client, now_ms, None),
@@ -47,10 +47,10 @@ pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>
         Ok(Value::Array(items)) => (items, false),
         Ok(item) => (vec![item], true),
         // What a server cannot spell may name its client's address, which nobody could find in there to blank it: it is not kept.
-        Err(error) if key_site.is_some() => return refuse_body(error, &[], &client, now_ms, snapshot.as_deref()),
+        Err(error) if key_sites.is_some() => return refuse_body(error, &[], &client, now_ms, snapshot.as_deref()),
         Err(error) => return refuse_body(error, &bytes, &client, now_ms, snapshot.as_deref()),
     };
-    let (drafts, refusals) = judge_items(&items, sender, key_site, snapshot.as_deref());
+    let (drafts, refusals) = judge_items(&items, sender, key_sites.as_deref(), snapshot.as_deref());
     let errors = (!refusals.is_empty()).then(|| told(&refusals, is_one));
     if let (true, Some(errors)) = (drafts.is_empty(), &errors) {
         note_refusals(&refusals, &items, &client, now_ms, snapshot.as_deref());
@@ -104,13 +104,13 @@ fn refuse_body(error: BodyError, bytes: &[u8], client: &Client, now_ms: u64, sna
 fn judge_items(
     items: &[Value],
     sender: Sender,
-    key_site: Option<u32>,
+    key_sites: Option<&[u32]>,
     snapshot: Option<&Snapshot>,
 ) -> (Vec<(usize, Draft)>, Vec<Refusal>) {
     let (mut drafts, mut refusals) = (Vec::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
         match parse_value(item, sender) {
-            Ok(draft) if is_of_key(&draft, key_site, snapshot) => drafts.push((index, draft)),
+            Ok(draft) if is_of_key(&draft, key_sites, snapshot) => drafts.push((index, draft)),
             Ok(_) => refusals.push(Refusal { index, errors: EventErrors::one("domain", "is not the site of the key") }),
             Err(errors) => refusals.push(Refusal { index, errors }),
         }
@@ -118,10 +118,10 @@ fn judge_items(
     (drafts, refusals)
 }
 
-/// A key speaks for its own site alone.
-fn is_of_key(draft: &Draft, key_site: Option<u32>, snapshot: Option<&Snapshot>) -> bool {
-    let (Some(key_site), Some(snapshot)) = (key_site, snapshot) else { return true };
-    draft.domains.iter().all(|domain| snapshot.site(domain).is_some_and(|site| site.id == key_site))
+/// A key speaks for its own sites alone.
+fn is_of_key(draft: &Draft, key_sites: Option<&[u32]>, snapshot: Option<&Snapshot>) -> bool {
+    let (Some(key_sites), Some(snapshot)) = (key_sites, snapshot) else { return true };
+    draft.domains.iter().all(|domain| snapshot.site(domain).is_some_and(|site| key_sites.contains(&site.id)))
 }
 
 /// What the sender is told of its refused events.

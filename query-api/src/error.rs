@@ -1,7 +1,8 @@
 //! Failures as HTTP answers: what callers may know, in one place. The body is always `{"error": "…", "code": "…"}`.
 
+use crate::control::LinkRefusal;
 use crate::engine::EngineError;
-use crate::http::LegacyRefusal;
+use crate::http::{LegacyRefusal, SitesRefusal};
 use crate::query::Refusal;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,7 @@ use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
 /// Variants that only carry another error.
-const WRAPPERS: [&str; 2] = ["refused", "legacy"];
+const WRAPPERS: [&str; 4] = ["refused", "legacy", "sites", "link"];
 
 /// Why a request gets no answer. The texts are part of the contract, and so are the names of the variants in snake case: see [`ApiError::code`].
 #[derive(Debug, Error, IntoStaticStr, VariantNames)]
@@ -32,6 +33,12 @@ pub enum ApiError {
     /// A fault of a v1 request.
     #[error(transparent)]
     Legacy(#[from] LegacyRefusal),
+    /// The Sites API does not do it.
+    #[error(transparent)]
+    Sites(#[from] SitesRefusal),
+    /// A shared link does not open.
+    #[error(transparent)]
+    Link(#[from] LinkRefusal),
     /// No such address.
     #[error("There is nothing at this address.")]
     NotFound,
@@ -88,6 +95,8 @@ impl ApiError {
         match self {
             Self::Refused(refusal) => refusal.into(),
             Self::Legacy(refusal) => refusal.into(),
+            Self::Sites(refusal) => refusal.into(),
+            Self::Link(refusal) => refusal.into(),
             other => other.into(),
         }
     }
@@ -95,17 +104,26 @@ impl ApiError {
     /// Every code there is.
     pub fn codes() -> impl Iterator<Item = &'static str> {
         let own = Self::VARIANTS.iter().filter(|code| !WRAPPERS.contains(code));
-        own.chain(Refusal::VARIANTS).chain(LegacyRefusal::VARIANTS).copied()
+        own.chain(Refusal::VARIANTS)
+            .chain(LegacyRefusal::VARIANTS)
+            .chain(SitesRefusal::VARIANTS)
+            .chain(LinkRefusal::VARIANTS)
+            .copied()
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
+            Self::NoKey | Self::WrongKey | Self::Link(LinkRefusal::Password) => StatusCode::UNAUTHORIZED,
+            Self::Sites(refusal) => refusal.status(),
+            Self::Link(LinkRefusal::TooMany) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(_) | Self::Legacy(_) | Self::Body => StatusCode::BAD_REQUEST,
-            Self::NotFound | Self::NoRevision { .. } | Self::NoRevisionYet { .. } | Self::NoShadow | Self::NotInShadow => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NotFound
+            | Self::Link(LinkRefusal::Unknown)
+            | Self::NoRevision { .. }
+            | Self::NoRevisionYet { .. }
+            | Self::NoShadow
+            | Self::NotInShadow => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

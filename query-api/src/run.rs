@@ -161,7 +161,7 @@ impl Region {
             tasks.spawn(follower.run(cancel.clone()));
         }
         tasks.spawn(follow_heads(connected.clone(), self.config.region.clone(), heads, cancel.clone()));
-        tasks.spawn(async move { service.directory.follow(connected, cancel).await });
+        tasks.spawn(async move { Box::pin(service.directory.follow(connected, cancel)).await });
         tasks.join_all().await;
     }
 }

@@ -68,7 +68,29 @@ pub(crate) async fn publish_expecting(
     expected: u64,
     value: Bytes,
 ) -> Result<u64, PublishErrorKind> {
+    send_expecting(jetstream, bucket, key, expected, value, HeaderMap::new()).await
+}
+
+/// Deletes a key if its revision is `expected`; the new revision.
+pub(crate) async fn delete_expecting(
+    jetstream: &Context,
+    bucket: &str,
+    key: &str,
+    expected: u64,
+) -> Result<u64, PublishErrorKind> {
     let mut headers = HeaderMap::new();
+    headers.insert(OPERATION_HEADER, "DEL");
+    send_expecting(jetstream, bucket, key, expected, Bytes::new(), headers).await
+}
+
+async fn send_expecting(
+    jetstream: &Context,
+    bucket: &str,
+    key: &str,
+    expected: u64,
+    value: Bytes,
+    mut headers: HeaderMap,
+) -> Result<u64, PublishErrorKind> {
     headers.insert("Nats-Expected-Last-Subject-Sequence", expected.to_string().as_str());
     let subject = format!("$KV.{bucket}.{key}");
     let acknowledgement = jetstream.publish_with_headers(subject, headers, value).await.map_err(|error| error.kind())?;

@@ -3,6 +3,7 @@
 mod backoff;
 pub mod buckets;
 pub mod connect;
+pub mod control;
 pub mod definitions;
 pub mod error;
 pub mod heads;

@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod domain;
 pub mod identity;
+pub mod key;
 pub mod log;
 pub mod model;
 pub mod network;

@@ -26,9 +26,20 @@ pub struct Site {
     /// Id of the account that owns it; `None` = the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The domain that it had before, under which it is still known; the record under that domain is this same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_domain: Option<String>,
+    /// When it got its domain in the place of the former one, Unix milliseconds; 0 = it has its first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renamed_ms: u64,
     /// What its owner chose.
     #[serde(default, skip_serializing_if = "Settings::is_default")]
     pub settings: Settings,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a site's owner chose. None of it is read by the fold: the edge applies it before an event is stored.

@@ -2,10 +2,15 @@
 
 /// Header that carries [`crate::model::SCHEMA_VERSION`] as a decimal number.
 pub const SCHEMA_HEADER: &str = "Weir-Schema";
-/// Bucket of sites: key `site.<domain>` → [`crate::site::Site`] as JSON; key `next_id` → the next free site number.
+/// Bucket of sites: key `site.<domain>` → [`crate::site::Site`] as JSON, also under a renamed site's former domain; key `next_id` → the next free
+/// site number.
 pub const SITES_BUCKET: &str = "WEIR_SITES";
-/// Bucket of API keys: key = SHA-256 of the API key in hex → record as JSON. The key itself is never stored.
+/// Bucket of API keys: key = SHA-256 of the API key in hex → [`crate::key::KeyRecord`] as JSON. The API key itself is never stored. Key
+/// [`SESSION_SECRET_KEY`] → the secret that signs sessions.
 pub const KEYS_BUCKET: &str = "WEIR_KEYS";
+/// Key of the secret that signs sessions: 43 random letters and digits as a JSON string. Of two words, so that the edge, which may read keys of one
+/// word, cannot read it.
+pub const SESSION_SECRET_KEY: &str = "session.secret";
 /// Bucket of what sites' owners defined: key `site.<number>` → goals, custom properties, segments, shared links as JSON, written by
 /// compare-and-set.
 pub const DEFINITIONS_BUCKET: &str = "WEIR_DEFINITIONS";

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::rc::Rc;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use weir_event::key::{KeyRecord, Scope};
 use worker::Env;
 
 use crate::platform::now_ms;
@@ -19,24 +20,16 @@ const KNOWN_MAX: usize = 1_000;
 const KEY_BYTES_MAX: usize = 256;
 /// How long the directory may take to answer, milliseconds.
 const TIMEOUT_MS: u64 = 5_000;
-/// The scope that permits sending.
-const WRITE_SCOPE: &str = "events:write";
 
 /// What a key permits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It may send for this site.
-    Site(u32),
+    /// It may send for these sites.
+    Sites(Rc<[u32]>),
     /// It is none, or may not send.
     Refused,
     /// It cannot be told now.
     Unknown,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    site_id: u32,
-    scope: String,
 }
 
 thread_local! {
@@ -50,7 +43,7 @@ pub(crate) async fn judge(env: &Env, key: &str) -> Verdict {
     }
     let hash = hash(key);
     let now = now_ms();
-    let known = KNOWN.with_borrow(|known| known.get(&hash).copied());
+    let known = KNOWN.with_borrow(|known| known.get(&hash).cloned());
     if let Some((asked_ms, verdict)) = known
         && now.saturating_sub(asked_ms) < FRESH_MS
     {
@@ -71,16 +64,20 @@ pub(crate) async fn judge(env: &Env, key: &str) -> Verdict {
             if known.len() >= KNOWN_MAX {
                 known.clear();
             }
-            known.insert(hash, (now, verdict));
+            known.insert(hash, (now, verdict.clone()));
         });
     }
     verdict
 }
 
+/// Sites must be named: what belongs to an account is not known here.
 fn read(record: &[u8]) -> Verdict {
-    match serde_json::from_slice(record) {
-        Ok(Record { site_id, scope }) if scope == WRITE_SCOPE && site_id > 0 => Verdict::Site(site_id),
-        _ => Verdict::Refused,
+    let Ok(record) = serde_json::from_slice::<KeyRecord>(record) else { return Verdict::Refused };
+    let sites = record.site_ids();
+    if record.scopes().contains(&Scope::EventsWrite) && !sites.is_empty() {
+        Verdict::Sites(sites.into())
+    } else {
+        Verdict::Refused
     }
 }
 
@@ -108,11 +105,15 @@ mod tests {
             let record = format!(r#"{{"id":"k","site_id":{site_id},"domain":"a","scope":"{scope}","created_ms":1}}"#);
             assert_eq!(read(record.as_bytes()), expected, "{scope}");
         };
-        check(7, "events:write", Verdict::Site(7));
+        check(7, "events:write", Verdict::Sites([7].into()));
         check(7, "stats:read", Verdict::Refused);
         check(0, "admin", Verdict::Refused);
         check(0, "events:write", Verdict::Refused);
         assert_eq!(read(b"{"), Verdict::Refused);
+        let several = br#"{"id":"k","scopes":["stats:read","events:write"],"sites":[3,5],"created_ms":1}"#;
+        assert_eq!(read(several), Verdict::Sites([3, 5].into()));
+        let of_account = br#"{"id":"k","scopes":["events:write"],"account":"acc","created_ms":1}"#;
+        assert_eq!(read(of_account), Verdict::Refused);
     }
 
     #[test]

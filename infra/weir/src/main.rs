@@ -1,5 +1,6 @@
 //! The `weir` command: runs, feeds and inspects a Weir.
 
+mod accounts;
 mod backlog;
 mod cli;
 mod countries;

@@ -3,7 +3,8 @@
 use crate::secrets::Secrets;
 use std::path::Path;
 use weir_event::subject::{
-    ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, rejected_subject,
+    ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET,
+    events_stream, rejected_subject,
 };
 
 /// Largest message, bytes: a batch of `BATCH_BYTES_MAX` (900,000) and its headers.

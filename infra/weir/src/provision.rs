@@ -8,8 +8,8 @@ use futures::TryStreamExt as _;
 use std::path::Path;
 use std::time::Duration;
 use weir_event::subject::{
-    ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET, events_stream, events_subject,
-    rejected_stream, rejected_subject,
+    ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, HEADS_BUCKET, KEYS_BUCKET, REPLAY_BUCKET, SALTS_BUCKET, SITES_BUCKET, STATUS_BUCKET,
+    events_stream, events_subject, rejected_stream, rejected_subject,
 };
 
 /// Most bytes of one partition's stream, unless the disk is small: the share of the free space below counts then.
@@ -41,7 +41,9 @@ pub(crate) async fn provision(jetstream: &Context, region: &str, partitions: u32
     let rejected = rejected_config(region);
     let name = rejected.name.clone();
     jetstream.get_or_create_stream(rejected).await.with_context(|| format!("cannot make the stream {name}"))?;
-    for bucket in [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET] {
+    for bucket in
+        [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET]
+    {
         ensure_bucket(jetstream, bucket).await?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::{self, kv};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weir_reader::NatsConfig;
-use weir_reader::buckets::{self, Change, Entry};
+use weir_reader::buckets::{self, Entry};
 use weir_reader::store::Store;
 
 /// The running system as the admin sees it.
@@ -67,24 +67,6 @@ impl Session {
     /// Reads a key, from the leader.
     pub(crate) async fn get(&self, bucket: &str, key: &str) -> Result<Option<Entry>> {
         Ok(buckets::get(&self.jetstream, bucket, key).await?.filter(|entry| entry.value.is_some()))
-    }
-
-    /// All entries of a bucket whose keys match a filter.
-    pub(crate) async fn list(&self, bucket: &str, filter: &str) -> Result<Vec<Entry>> {
-        let mut watch = buckets::watch(&self.jetstream, bucket, filter).await?;
-        let mut entries: Vec<Entry> = Vec::new();
-        let all = async {
-            while let Change::Entry(entry) = watch.next().await {
-                entries.retain(|known| known.key != entry.key);
-                if entry.value.is_some() {
-                    entries.push(entry);
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), all)
-            .await
-            .with_context(|| format!("the bucket {bucket} could not be read within 30 s"))?;
-        Ok(entries)
     }
 }
 

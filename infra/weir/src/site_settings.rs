@@ -146,6 +146,8 @@ mod tests {
             partition: 1,
             created_ms: 5,
             account: None,
+            former_domain: None,
+            renamed_ms: 0,
             settings: Settings::default(),
         };
         let shown = Shown::new(site, "https://edge.example");

@@ -1,5 +1,6 @@
 //! Routes for holders of a key.
 
+use super::credential;
 use super::csv::{self, Table};
 use crate::control::Grant;
 use crate::error::ApiError;
@@ -128,7 +129,7 @@ pub(super) async fn ledger(
         None if !grant.is_admin() => return Err(Refusal::MissingSite.into()),
         None => service.directory.authorise_all(&grant).map(|()| Whose::All)?,
         Some(UNKNOWN_SITES) => service.directory.authorise_all(&grant).map(|()| Whose::Unknown)?,
-        Some(name) => Whose::Site(service.directory.authorise(&grant, name).await?),
+        Some(name) => Whose::Site(Box::new(service.directory.authorise(&grant, name).await?)),
     };
     let period = Period::parse(from.as_deref(), to.as_deref(), service.clock.now_ms() as i64)?;
     Ok(Json(service.ledger(whose, site_name, period, revision).await?))
@@ -149,18 +150,18 @@ pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMa
     Ok(Json(sites.iter().map(entry).collect()))
 }
 
-/// The grant of the request's bearer token.
+/// The grant of the request: of its bearer token, or of its sessions.
 pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Grant, ApiError> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(ApiError::NoKey)?;
-    let (scheme, token) = value.trim().split_once(' ').ok_or(ApiError::NoKey)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(ApiError::NoKey);
-    }
-    service.directory.grant(token.trim()).await
+    credential::grant(service, headers).await
+}
+
+/// Reads JSON.
+pub(super) async fn read_json(body: Body) -> Result<Value, ApiError> {
+    serde_json::from_slice(&read_bytes(body).await?).map_err(|_| Refusal::NotJson.into())
 }
 
 /// Reads a body within its limit. What is over it is read and dropped up to [`DRAIN_BYTES_MAX`], because a client that still sends does not see an answer.
-async fn read_json(mut body: Body) -> Result<Value, ApiError> {
+pub(super) async fn read_bytes(mut body: Body) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     let mut received_bytes = 0;
     while let Some(frame) = body.frame().await {
@@ -176,5 +177,5 @@ async fn read_json(mut body: Body) -> Result<Value, ApiError> {
     if received_bytes > BODY_BYTES_MAX {
         return Err(ApiError::BodyTooLarge { limit_bytes: BODY_BYTES_MAX });
     }
-    serde_json::from_slice(&bytes).map_err(|_| Refusal::NotJson.into())
+    Ok(bytes)
 }

@@ -1,11 +1,15 @@
 //! The HTTP side: routes, limits, and what every answer carries.
 
 mod api;
+mod credential;
 mod csv;
 mod dashboard;
+mod session;
+mod sites;
 mod status;
 mod v1;
 
+pub use sites::SitesRefusal;
 pub use v1::LegacyRefusal;
 
 use crate::error::ApiError;
@@ -15,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
@@ -35,6 +39,9 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/api/v1/stats/breakdown", get(v1::breakdown))
         .route("/api/ledger", get(api::ledger))
         .route("/api/sites", get(api::sites))
+        .route("/api/session", post(session::sign_in).merge(delete(session::sign_out)))
+        .route("/api/share/{slug}/session", post(session::open_link))
+        .merge(sites::routes())
         .route("/api/status", get(status::status))
         .route("/api/health", get(status::health))
         .route("/metrics", get(status::metrics))

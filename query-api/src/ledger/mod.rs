@@ -26,7 +26,7 @@ pub const UNKNOWN_SITES_PARTITION: u32 = 0;
 #[derive(Clone, Debug)]
 pub enum Whose {
     /// One site's.
-    Site(Site),
+    Site(Box<Site>),
     /// That of events whose site is not known.
     Unknown,
     /// All sites' together.

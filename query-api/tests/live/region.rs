@@ -100,6 +100,7 @@ impl Region {
         for bucket in [
             subject::SITES_BUCKET,
             subject::KEYS_BUCKET,
+            subject::ACCOUNTS_BUCKET,
             subject::DEFINITIONS_BUCKET,
             subject::HEADS_BUCKET,
             subject::REPLAY_BUCKET,
@@ -393,7 +394,9 @@ fn nats_config(port: u16, user: &str) -> NatsConfig {
 
 /// The role `query` may do what it needs and no more.
 fn nats_conf(port: u16, store: &Path) -> String {
-    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_SITES", "KV_WEIR_KEYS", "KV_WEIR_REPLAY"];
+    let owned = [subject::SITES_BUCKET, subject::KEYS_BUCKET, subject::ACCOUNTS_BUCKET, subject::DEFINITIONS_BUCKET];
+    let streams = owned.map(|bucket| format!("KV_{bucket}"));
+    let streams = streams.iter().map(String::as_str).chain(["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_REPLAY"]);
     let apis = [
         "STREAM.INFO.@",
         "STREAM.MSG.GET.@",
@@ -402,9 +405,9 @@ fn nats_conf(port: u16, store: &Path) -> String {
         "CONSUMER.MSG.NEXT.@.>",
         "CONSUMER.DELETE.@.>",
     ];
-    let subjects =
-        streams.iter().flat_map(|stream| apis.iter().map(move |api| format!("\"$JS.API.{}\"", api.replace('@', stream))));
-    let publish = subjects.collect::<Vec<_>>().join(", ");
+    let subjects = streams.flat_map(|stream| apis.iter().map(move |api| format!("\"$JS.API.{}\"", api.replace('@', stream))));
+    let writes = owned.iter().map(|bucket| format!("\"$KV.{bucket}.>\""));
+    let publish = subjects.chain(writes).collect::<Vec<_>>().join(", ");
     let store = store.display();
     format!(
         "listen: \"127.0.0.1:{port}\"\n\

@@ -1,27 +1,28 @@
 //! The command line.
 
+mod key_options;
 mod rejected_options;
 mod replay_options;
 mod rules_options;
 mod site_options;
 mod up_options;
 
+pub(crate) use key_options::KeyCommand;
 pub(crate) use rejected_options::{RecoverOptions, RejectedCommand, RejectedFilter};
 pub(crate) use replay_options::{
     DiffOptions, NdjsonOptions, PlanOptions, ReplayCommand, ReplayTarget, RunOptions, SwitchOptions, WantedOptions,
 };
 pub(crate) use rules_options::{RulesCommand, ShowOptions};
-pub(crate) use site_options::{CollectorOption, SetOptions, ShieldCommand, ShieldOptions, SiteCommand};
+pub(crate) use site_options::{AccountCommand, CollectorOption, SetOptions, ShieldCommand, ShieldOptions, SiteCommand};
 pub(crate) use up_options::UpOptions;
 
 use crate::home::Home;
 use crate::import::Format;
-use crate::keys::Scope;
 use crate::output::Output;
 use crate::session::Session;
 use crate::{
-    countries, demo, doctor, flush, haproxy, import, keys, rejected, replay, rules, service, shields, site_settings, sites,
-    status, tail, up,
+    accounts, countries, demo, doctor, flush, haproxy, import, keys, rejected, replay, rules, service, shields, site_settings,
+    sites, status, tail, up,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     Aggregator(service::AggregatorOptions),
     /// Run a query API with the dashboard. `weir up` starts one.
     QueryApi(service::QueryOptions),
+    /// Add and list accounts, which own sites.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Add, list, show and change sites.
     #[command(subcommand)]
     Site(SiteCommand),
@@ -100,26 +104,6 @@ pub(crate) enum Command {
     Reaper {
         /// Lock file that says that it still has to do.
         lock: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a key for a site. It is printed this once, as {"key":"…"}; the query API knows it at once, the edge within 5 s.
-    Create {
-        /// Domain of the site.
-        #[arg(long)]
-        site: String,
-        /// What the key may do.
-        #[arg(long, value_enum, default_value = "stats:read")]
-        scope: Scope,
-    },
-    /// List the keys by id.
-    List,
-    /// Make a key invalid.
-    Revoke {
-        /// Its id, or the key itself.
-        key: String,
     },
 }
 
@@ -193,7 +177,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<ExitCode> {
     match command {
         Command::Replay(ReplayCommand::Diff(options)) => replay::diff(&Session::open().await?, &options, output).await,
         Command::Rules(RulesCommand::Diff { left, right }) => rules::diff(&left, &right, output).await,
-        other => act(other, output).await.map(|()| ExitCode::SUCCESS),
+        other => Box::pin(act(other, output)).await.map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -213,7 +197,9 @@ async fn act(command: Command, output: Output) -> Result<()> {
         }
         Command::Shield(ShieldCommand::List { site }) => shields::list(&Session::open().await?, &site, output).await,
         Command::Rejected(command) => rejected(command, output).await,
-        Command::Key(KeyCommand::Create { site, scope }) => keys::create(&Session::open().await?, &site, scope).await,
+        Command::Account(AccountCommand::Add { name }) => accounts::add(&Session::open().await?, &name, output).await,
+        Command::Account(AccountCommand::List) => accounts::list(&Session::open().await?, output).await,
+        Command::Key(KeyCommand::Create(options)) => keys::create(&Session::open().await?, &options.wanted()).await,
         Command::Key(KeyCommand::List) => keys::list(&Session::open().await?, output).await,
         Command::Key(KeyCommand::Revoke { key }) => keys::revoke(&Session::open().await?, &key, output).await,
         Command::Import(options) => import::command(&options, output).await,
@@ -235,7 +221,9 @@ async fn act(command: Command, output: Output) -> Result<()> {
 async fn site(command: SiteCommand, output: Output) -> Result<()> {
     let session = Session::open().await?;
     match command {
-        SiteCommand::Add { domain, timezone, collector } => sites::add(&session, &domain, &timezone, &collector, output).await,
+        SiteCommand::Add { domain, timezone, account, collector } => {
+            sites::add(&session, &domain, &timezone, account.as_deref(), &collector, output).await
+        }
         SiteCommand::List { collector } => sites::list(&session, &collector, output).await,
         SiteCommand::Show { domain, collector } => site_settings::show(&session, &domain, &collector, output).await,
         SiteCommand::Set { domain, options } => site_settings::set(&session, &domain, &options, output).await,
@@ -298,6 +286,12 @@ mod tests {
             "rejected recover --site shop.example --reason url",
             "key create --site shop.example",
             "key create --site shop.example --scope events:write",
+            "key create shop.example blog.example --scope stats:read --scope events:write",
+            "key create --account acc_0 --scope sites:provision",
+            "key create --scope admin",
+            "account add Shops",
+            "account list",
+            "site add shop.example --account acc_0",
             "key list",
             "key revoke abc",
             "import --site shop.example --format combined file.log",
@@ -338,7 +332,8 @@ mod tests {
             "site set shop.example --web-vitals perhaps",
             "shield add --site shop.example address",
             "shield add --site shop.example colour red",
-            "key create --site shop.example --scope admin",
+            "key create --site shop.example --scope everything",
+            "account add",
             "countries refresh --ipv4 file",
             "up --edges 0",
             "rejected recover",

@@ -12,6 +12,9 @@ pub(crate) enum SiteCommand {
         /// Time zone of its reports, by its IANA name.
         #[arg(long, default_value = "UTC")]
         timezone: String,
+        /// Id of the account that owns it; default: the operator.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
         #[command(flatten)]
         collector: CollectorOption,
     },
@@ -76,6 +79,17 @@ pub(crate) struct SetOptions {
     pub(crate) respect_gpc: Option<bool>,
     #[command(flatten)]
     pub(crate) collector: CollectorOption,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account. It is known by the id that is printed.
+    Add {
+        /// What people call it.
+        name: String,
+    },
+    /// List the accounts.
+    List,
 }
 
 #[derive(Debug, Subcommand)]

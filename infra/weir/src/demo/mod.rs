@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use traffic::{Traffic, page_views};
+use weir_event::key::Scope;
 use weir_event::site::Site;
 use weir_reader::stream;
 
@@ -45,7 +46,7 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
     let session = &running.session;
     let site = match sites::find(session, DOMAIN).await? {
         Some(site) => site,
-        None => sites::create(session, DOMAIN, "UTC").await?,
+        None => sites::create(session, DOMAIN, "UTC", None).await?,
     };
     let key = demo_key(session).await?;
     running.registry.update(|run| {
@@ -81,7 +82,8 @@ async fn demo_key(session: &Session) -> Result<String> {
     {
         return Ok(key.clone());
     }
-    let (key, _) = keys::create_for(session, DOMAIN, keys::Scope::StatsRead).await?;
+    let wanted = keys::Wanted { domains: vec![DOMAIN.to_owned()], account: None, scopes: vec![Scope::StatsRead] };
+    let (key, _) = keys::create_for(session, &wanted).await?;
     let mut secrets = session.secrets.clone();
     secrets.demo_key = Some(key.clone());
     secrets.save(&session.home)?;

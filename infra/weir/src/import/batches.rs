@@ -81,6 +81,8 @@ mod tests {
             partition: 0,
             created_ms: 0,
             account: None,
+            former_domain: None,
+            renamed_ms: 0,
             settings: Settings::default(),
         };
         let mut batches = Batches::new(&site, &[digest; 32], 5);

@@ -197,6 +197,8 @@ mod tests {
             partition: 1,
             created_ms: 0,
             account: None,
+            former_domain: None,
+            renamed_ms: 0,
             settings: Settings::default(),
         };
         let record = Record { started_ms: 1_700_000_000_000, shift_days, ..Record::default() };

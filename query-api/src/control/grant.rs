@@ -1,0 +1,118 @@
+//! What a caller may do: pure rules, asked in one place.
+
+use weir_event::key::{KeyRecord, Scope};
+use weir_event::site::Site;
+
+/// What a caller is permitted: by an API key, by a session that a key opened, or by a shared link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Public name of the key, or of the link: `link.<site>.<number>`.
+    pub id: String,
+    /// The scopes that count. `admin` is among them only when it is bound to nothing.
+    scopes: Vec<Scope>,
+    /// The account whose sites it reaches.
+    account: Option<String>,
+    /// The sites that it names; none with an account = all of the account's.
+    sites: Vec<u32>,
+    /// The site whose figures a shared link shows.
+    link: Option<u32>,
+}
+
+/// What can be done with a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Reading its figures, and the filters saved for all its readers.
+    ReadFigures,
+    /// Keeping filters of one's own for it.
+    KeepSegments,
+    /// Reading how it is set up.
+    ReadSite,
+    /// Changing how it is set up, its name, and removing it.
+    ChangeSite,
+}
+
+impl Right {
+    fn scope(self) -> Scope {
+        match self {
+            Self::ReadFigures | Self::KeepSegments => Scope::StatsRead,
+            Self::ReadSite => Scope::SitesRead,
+            Self::ChangeSite => Scope::SitesProvision,
+        }
+    }
+}
+
+impl Grant {
+    /// What a key permits.
+    pub fn of_key(record: &KeyRecord) -> Self {
+        let is_admin = record.is_admin();
+        // An admin key that is bound to something was never made by us: it permits nothing.
+        let scopes = record.scopes().into_iter().filter(|scope| is_admin || *scope != Scope::Admin).collect();
+        Self { id: record.id.clone(), scopes, account: record.account.clone(), sites: record.site_ids(), link: None }
+    }
+
+    /// What a shared link permits.
+    pub fn of_link(site_id: u32, link_id: u64) -> Self {
+        Self {
+            id: format!("link.{site_id}.{link_id}"),
+            scopes: Vec::new(),
+            account: None,
+            sites: Vec::new(),
+            link: Some(site_id),
+        }
+    }
+
+    /// The same, and what a shared link permits.
+    #[must_use]
+    pub fn with_link(self, site_id: u32) -> Self {
+        Self { link: Some(site_id), ..self }
+    }
+
+    /// Reads every site, and the state of the system.
+    pub fn is_admin(&self) -> bool {
+        self.scopes.contains(&Scope::Admin)
+    }
+
+    /// The account whose sites it reaches.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// The site whose figures a shared link shows.
+    pub fn site(&self) -> Option<u32> {
+        self.link
+    }
+
+    /// Comes from a shared link alone: nobody is known to stand behind it.
+    pub fn is_link(&self) -> bool {
+        self.link.is_some() && self.scopes.is_empty()
+    }
+
+    /// Whether it permits this for some site at all.
+    pub fn has(&self, right: Right) -> bool {
+        self.scopes.iter().any(|scope| scope.includes(right.scope()))
+    }
+
+    /// **The rule.** Whether it permits this for this site. Ask [`super::Directory`], which is the only one to ask here.
+    pub(super) fn permits(&self, right: Right, site: &Site) -> bool {
+        let by_link = right == Right::ReadFigures && self.link == Some(site.id);
+        by_link || (self.has(right) && self.reaches(site))
+    }
+
+    fn reaches(&self, site: &Site) -> bool {
+        let is_named = self.sites.contains(&site.id);
+        match &self.account {
+            Some(account) => site.account.as_ref() == Some(account) && (self.sites.is_empty() || is_named),
+            None => is_named || self.is_admin(),
+        }
+    }
+
+    /// Whether it may add sites, for this account (`None` = the operator's own). A key for named sites may not: it would not reach the new one.
+    pub(super) fn may_add_to(&self, account: Option<&str>) -> bool {
+        self.may_add() && (self.is_admin() || self.account.as_deref() == account)
+    }
+
+    /// Whether it may add sites at all.
+    pub(super) fn may_add(&self) -> bool {
+        self.is_admin() || (self.has(Right::ChangeSite) && self.account.is_some() && self.sites.is_empty())
+    }
+}

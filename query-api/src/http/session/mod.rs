@@ -1,0 +1,56 @@
+//! Signing in and out: a key, or a shared link and its password, becomes a cookie that scripts cannot read and other pages cannot send.
+
+use super::api::read_json;
+use super::credential::{LINK_COOKIE, SESSION_COOKIE};
+use crate::error::ApiError;
+use crate::query::Refusal;
+use crate::service::Service;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// How long a session is good, seconds.
+const LIFE_S: u64 = 12 * 60 * 60;
+
+/// `POST /api/session` `{"key": "…"}`: a session with what the key permits.
+pub(super) async fn sign_in(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+    let body = read_json(body).await?;
+    let key = body.get("key").and_then(Value::as_str).ok_or(ApiError::NoKey)?;
+    let token = service.directory.session_of_key(key.trim(), service.clock.now_ms() + LIFE_S * 1_000).await?;
+    Ok((StatusCode::NO_CONTENT, [cookie(&headers, SESSION_COOKIE, &token, LIFE_S)?]).into_response())
+}
+
+/// `DELETE /api/session`: forgets both sessions.
+pub(super) async fn sign_out(headers: HeaderMap) -> Result<Response, ApiError> {
+    let cookies = [cookie(&headers, SESSION_COOKIE, "", 0)?, cookie(&headers, LINK_COOKIE, "", 0)?];
+    Ok((StatusCode::NO_CONTENT, AppendHeaders(cookies)).into_response())
+}
+
+/// `POST /api/share/{slug}/session` `{"password": "…"}`: a session that reads the link's site.
+pub(super) async fn open_link(
+    State(service): State<Arc<Service>>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = read_json(body).await?;
+    let Value::Object(fields) = &body else { return Err(Refusal::NotJson.into()) };
+    let password = fields.get("password").and_then(Value::as_str);
+    let now_ms = service.clock.now_ms();
+    let link = service.directory.open_link(&slug, password, now_ms, now_ms + LIFE_S * 1_000).await??;
+    let shown = Json(json!({"domain": link.site.domain, "timezone": link.site.timezone}));
+    Ok(([cookie(&headers, LINK_COOKIE, &link.token, LIFE_S)?], shown).into_response())
+}
+
+fn cookie(headers: &HeaderMap, name: &str, value: &str, life_s: u64) -> Result<(header::HeaderName, HeaderValue), ApiError> {
+    // Whoever ends TLS before us says so; without TLS a browser would not keep a cookie that is marked as secure.
+    let is_secure = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let secure = if is_secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={life_s}; HttpOnly; SameSite=Strict{secure}");
+    let value = HeaderValue::from_str(&text).map_err(|_| ApiError::Unavailable)?;
+    Ok((header::SET_COOKIE, value))
+}

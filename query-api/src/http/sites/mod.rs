@@ -1,0 +1,37 @@
+//! The Sites API: sites, goals, custom properties, shared links, as Plausible's clients expect it; and segments.
+
+mod call;
+mod custom_props;
+mod goals;
+mod guests;
+mod page;
+mod params;
+mod refusal;
+mod segments;
+mod shared_links;
+mod site;
+
+pub use refusal::SitesRefusal;
+
+use crate::service::Service;
+use axum::Router;
+use axum::routing::{delete, get};
+use std::sync::Arc;
+
+/// Its routes.
+pub(super) fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/api/v1/sites", get(site::index).post(site::create))
+        .route("/api/v1/sites/teams", get(guests::teams))
+        .route("/api/v1/sites/{site_id}", get(site::show).put(site::update).delete(site::remove))
+        .route("/api/v1/sites/goals", get(goals::index).put(goals::find_or_create))
+        .route("/api/v1/sites/goals/{goal_id}", delete(goals::remove))
+        .route("/api/v1/sites/custom-props", get(custom_props::index).put(custom_props::create))
+        .route("/api/v1/sites/custom-props/{*property}", delete(custom_props::remove))
+        .route("/api/v1/sites/shared-links", get(shared_links::index).put(shared_links::find_or_create))
+        .route("/api/v1/sites/shared-links/{link_id}", delete(shared_links::remove))
+        .route("/api/v1/sites/guests", get(guests::index).put(guests::invite))
+        .route("/api/v1/sites/guests/{email}", delete(guests::remove))
+        .route("/api/segments", get(segments::index).post(segments::create))
+        .route("/api/segments/{segment_id}", delete(segments::remove))
+}

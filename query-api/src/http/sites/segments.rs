@@ -1,0 +1,149 @@
+//! `/api/segments`: filters saved under a name, for oneself or for all who read the site. Queries name them as `["is", "segment", [id]]`.
+
+use super::params::Params;
+use super::refusal::SitesRefusal;
+use crate::control::{Grant, Right};
+use crate::error::ApiError;
+use crate::http::api::grant;
+use crate::query::{self, Refusal};
+use crate::service::Service;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use weir_event::site::Site;
+use weir_reader::definitions::{Definitions, Segment, SegmentKind};
+
+/// Most segments of a site.
+const SEGMENTS_MAX: usize = 500;
+/// Longest name, bytes.
+const NAME_BYTES_MAX: usize = 255;
+/// Longest filters, bytes of JSON.
+const FILTERS_BYTES_MAX: usize = 5 * 1024;
+const CREATE: &str = "create segment";
+const DELETE: &str = "delete segment";
+
+/// `GET /api/segments`: those of the site, and the caller's own; newest first.
+pub(super) async fn index(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
+    drop(params);
+    let definitions = service.directory.definitions(site.id);
+    let visible = definitions.segments.iter().rev().filter(|segment| is_visible(segment, &grant));
+    Ok(Json(visible.map(shown).collect()))
+}
+
+/// `POST /api/segments`.
+pub(super) async fn create(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
+    let (kind, right) = match params.text("type").as_deref() {
+        Some("personal") => (SegmentKind::Personal, Right::KeepSegments),
+        Some("site") => (SegmentKind::Site, Right::ChangeSite),
+        _ => return Err(invalid("type must be personal or site").into()),
+    };
+    permit(&service, &grant, right, &site, CREATE).await?;
+    let name = params.text("name").unwrap_or_default().trim().to_owned();
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(invalid("name should be 1 to 255 byte(s)").into());
+    }
+    let definitions = service.directory.definitions(site.id);
+    let filters = params.value("filters").cloned().unwrap_or_default();
+    check_filters(&filters, &definitions)?;
+    let changed = service.directory.define(&site, |definitions| add(definitions, &name, kind, &grant.id, &filters));
+    let definitions = changed.await??;
+    let made = definitions.segments.iter().find(|segment| segment.name == name).ok_or(ApiError::Unavailable)?;
+    Ok(Json(shown(made)))
+}
+
+/// `DELETE /api/segments/{segment_id}`.
+pub(super) async fn remove(
+    State(service): State<Arc<Service>>,
+    Path(segment_id): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
+    let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
+    drop(params);
+    let definitions = service.directory.definitions(site.id);
+    let id: Option<u64> = segment_id.parse().ok();
+    let segment = definitions.segments.iter().find(|segment| Some(segment.id) == id && is_visible(segment, &grant));
+    let segment = segment.ok_or(SitesRefusal::Segment { id: segment_id })?;
+    let right = if segment.kind == SegmentKind::Site { Right::ChangeSite } else { Right::KeepSegments };
+    permit(&service, &grant, right, &site, DELETE).await?;
+    let changed = service.directory.define(&site, |definitions| {
+        definitions.segments.retain(|known| known.id != segment.id);
+        Ok::<(), SitesRefusal>(())
+    });
+    changed.await??;
+    Ok(Json(shown(segment)))
+}
+
+/// Who asks, what, and about which site that he reads.
+async fn read(
+    service: &Service,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    body: Body,
+) -> Result<(Grant, Params, Site), ApiError> {
+    let grant = grant(service, headers).await?;
+    let params = Params::read(headers, query, body).await?;
+    let site_id = params.text("site_id").filter(|site| !site.is_empty()).ok_or(Refusal::MissingSite)?;
+    let site = service.directory.authorise(&grant, &site_id).await?;
+    Ok((grant, params, site))
+}
+
+/// Who reads a site may not therefore change what is saved for it.
+async fn permit(service: &Service, grant: &Grant, right: Right, site: &Site, what: &'static str) -> Result<(), ApiError> {
+    let permitted = service.directory.authorise_to(grant, right, &site.domain).await?;
+    if permitted.is_some() { Ok(()) } else { Err(SitesRefusal::Permission(what).into()) }
+}
+
+/// Adds a segment, unless the very same is there.
+fn add(definitions: &mut Definitions, name: &str, kind: SegmentKind, owner: &str, filters: &Value) -> Result<(), SitesRefusal> {
+    if let Some(there) = definitions.segments.iter().find(|segment| segment.name == name) {
+        let is_same = there.kind == kind && there.owner == owner && there.filters == *filters;
+        return if is_same { Ok(()) } else { Err(invalid("name has already been taken")) };
+    }
+    if definitions.segments.len() >= SEGMENTS_MAX {
+        return Err(SitesRefusal::Permission("create segment: the site has as many as it may have"));
+    }
+    definitions.last_id += 1;
+    let (id, name, owner) = (definitions.last_id, name.to_owned(), owner.to_owned());
+    definitions.segments.push(Segment { id, name, filters: filters.clone(), kind, owner });
+    Ok(())
+}
+
+/// Filters that a query takes, without segments in them.
+fn check_filters(filters: &Value, definitions: &Definitions) -> Result<(), ApiError> {
+    if filters.as_array().is_none_or(Vec::is_empty) {
+        return Err(invalid("filters must be an array with at least one member").into());
+    }
+    if filters.to_string().len() > FILTERS_BYTES_MAX {
+        return Err(invalid("filters should be at most 5120 byte(s)").into());
+    }
+    Ok(query::check_segment(filters, definitions)?)
+}
+
+fn is_visible(segment: &Segment, grant: &Grant) -> bool {
+    segment.kind == SegmentKind::Site || (segment.owner == grant.id && !grant.is_link())
+}
+
+fn shown(segment: &Segment) -> Value {
+    json!({"id": segment.id, "name": segment.name, "type": segment.kind, "filters": segment.filters})
+}
+
+fn invalid(text: &str) -> SitesRefusal {
+    SitesRefusal::Invalid(text.to_owned())
+}
