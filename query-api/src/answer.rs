@@ -8,26 +8,27 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// For how long a visitor is recognised: visitor ids change with the UTC day. Visitors of several days, or regions, are not joined.
 pub const IDENTITY_WINDOW: &str = "day";
 
 /// The whole answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Answer {
     results: Vec<Row>,
     meta: Meta,
     query: EchoedQuery,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Row {
     metrics: Vec<Value>,
     dimensions: Vec<Value>,
 }
 
 /// How fresh and complete the answer is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Meta {
     /// Nothing here comes from another product.
     pub imports_included: bool,
@@ -67,19 +68,20 @@ pub(crate) fn is_false(value: &bool) -> bool {
     !*value
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct EchoedQuery {
     site_id: String,
     metrics: Vec<String>,
     date_range: [String; 2],
     filters: Value,
     dimensions: Vec<String>,
+    #[schema(value_type = Vec<Vec<String>>)]
     order_by: Vec<(String, Direction)>,
     include: Value,
     pagination: Pagination,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Pagination {
     offset: u64,
     limit: usize,

@@ -2,6 +2,7 @@
 
 use super::credential;
 use super::csv::{self, Table};
+use crate::answer::Answer;
 use crate::control::Grant;
 use crate::error::ApiError;
 use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
+use utoipa::IntoParams;
 use weir_event::site::Site;
 
 /// Largest request body.
@@ -28,8 +30,11 @@ pub(super) const BODY_BYTES_MAX: usize = 65_536;
 const DRAIN_BYTES_MAX: usize = 8_000_000;
 
 /// `?rev=`, which every route of figures takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Rev {
+    /// Number of an earlier revision, or `shadow` for what a replay has built.
+    #[param(value_type = Option<String>, required = false, nullable = false, pattern = "^([0-9]+|shadow)$")]
     rev: Option<String>,
 }
 
@@ -46,6 +51,10 @@ pub(super) fn revision(service: &Service, grant: &Grant, parameter: RevisionPara
 }
 
 /// `POST /api/v2/query`.
+#[utoipa::path(
+    post, path = "/api/v2/query", operation_id = "query", tag = "stats", params(Rev),
+    responses((status = 200, description = "The figures; as CSV where the request prefers it.", content((Answer = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn query(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -84,12 +93,19 @@ pub(super) async fn ask(
     service.query(site, site_name, query, revision).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct SiteParameter {
+    /// Domain of the site.
+    #[param(value_type = String, required = true, min_length = 1, example = "a.example")]
     site_id: Option<String>,
 }
 
 /// `GET /api/v1/stats/realtime/visitors`: a bare number.
+#[utoipa::path(
+    get, path = "/api/v1/stats/realtime/visitors", operation_id = "current_visitors", tag = "stats", params(SiteParameter, Rev),
+    responses((status = 200, description = "Visitors of the last five minutes.", body = i64))
+)]
 pub(super) async fn current_visitors(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -107,14 +123,25 @@ pub(super) async fn current_visitors(
     Ok(Json(service.current_visitors(site, revision).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LedgerParameters {
+    /// Domain of the site. Admins may leave it out, for all sites together.
+    #[param(value_type = Option<String>, required = false, nullable = false, example = "a.example")]
     site_id: Option<String>,
+    /// A date such as `2026-11-21`, or an RFC 3339 time.
+    #[param(value_type = Option<String>, required = false, nullable = false, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$")]
     from: Option<String>,
+    /// The same, after `from`.
+    #[param(value_type = Option<String>, required = false, nullable = false, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$")]
     to: Option<String>,
 }
 
 /// `GET /api/ledger`: what became of every event of a site, by hour. Admins may leave the site out, or ask for the events of unknown sites.
+#[utoipa::path(
+    get, path = "/api/ledger", operation_id = "ledger", tag = "operations", params(LedgerParameters, Rev),
+    responses((status = 200, description = "The ledger.", body = LedgerAnswer))
+)]
 pub(super) async fn ledger(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -136,6 +163,10 @@ pub(super) async fn ledger(
 }
 
 /// `GET /api/sites`: what the key reads.
+#[utoipa::path(
+    get, path = "/api/sites", operation_id = "readable_sites", tag = "sites",
+    responses((status = 200, description = "Domains and time zones.", body = Vec<Value>))
+)]
 pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
     let grant = grant(&service, &headers).await?;
     let sites = service.directory.sites(&grant);

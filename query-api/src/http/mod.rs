@@ -4,6 +4,7 @@ mod api;
 mod credential;
 mod csv;
 mod dashboard;
+mod openapi;
 mod session;
 mod sites;
 mod status;
@@ -33,6 +34,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/v2/query", post(api::query))
+        .route("/api/v2/query/schema", get(openapi::query_schema))
+        .route("/api/openapi.json", get(openapi::document_route))
         .route("/api/v1/stats/realtime/visitors", get(api::current_visitors))
         .route("/api/v1/stats/aggregate", get(v1::aggregate))
         .route("/api/v1/stats/timeseries", get(v1::timeseries))

@@ -13,6 +13,10 @@ use std::sync::Arc;
 use weir_rollup::manifest::Promotion;
 
 /// `GET /api/health`: 200 once queries are answered, else 503 and why.
+#[utoipa::path(
+    get, path = "/api/health", operation_id = "health", tag = "operations", security(()),
+    responses((status = 200, description = "Queries are answered.", body = Value), (status = 503, description = "Not yet.", body = Value))
+)]
 pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
     match service.unready() {
         None => Json(json!({"status": "ok"})).into_response(),
@@ -21,12 +25,20 @@ pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
 }
 
 /// `GET /metrics`.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "operations", security(()),
+    responses((status = 200, description = "Counts in the format of Prometheus.", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], telemetry::render(&service)).into_response()
 }
 
 /// `GET /api/status`, for admins: how each partition stands.
+#[utoipa::path(
+    get, path = "/api/status", operation_id = "status", tag = "operations",
+    responses((status = 200, description = "One entry for each partition.", body = Vec<Value>))
+)]
 pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
     if !grant(&service, &headers).await?.is_admin() {
         return Err(ApiError::WrongKey);

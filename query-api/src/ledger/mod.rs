@@ -13,6 +13,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 use weir_event::site::Site;
 use weir_reader::store::Store;
 use weir_rollup::ledger::{HOUR_MS, Tally};
@@ -45,7 +46,7 @@ impl Whose {
 }
 
 /// The answer, keys in the order of the contract.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LedgerAnswer {
     site_id: Option<String>,
     from: String,
@@ -56,14 +57,14 @@ pub struct LedgerAnswer {
     meta: Meta,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Hour {
     hour: String,
     #[serde(flatten)]
     figures: Figures,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Figures {
     received: u64,
     accepted: u64,
@@ -82,7 +83,7 @@ impl From<Tally> for Figures {
 }
 
 /// Accepted events by the ledger, and the rows that stand for them, counted one by one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Balance {
     accepted: u64,
     in_files: u64,
@@ -97,7 +98,7 @@ struct Balance {
     partitions: Option<Vec<PartitionBalance>>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct PartitionBalance {
     partition: u32,
     accepted: u64,
@@ -108,7 +109,8 @@ struct PartitionBalance {
     folded_seq: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LedgerMeta)]
 struct Meta {
     watermark: String,
     revision: u64,

@@ -11,6 +11,7 @@ mod revenue;
 mod rules;
 mod segments;
 mod vocabulary;
+pub mod words;
 
 pub use filter::{Filter, Leaf, Operator};
 pub use period::{DateRange, Range};

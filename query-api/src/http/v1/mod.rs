@@ -9,7 +9,7 @@ mod shape;
 
 pub use refusal::LegacyRefusal;
 
-use super::api::{RevisionParameter, ask, grant, revision};
+use super::api::{Rev, RevisionParameter, ask, grant, revision};
 use super::csv;
 use crate::error::ApiError;
 use crate::query::Refusal;
@@ -22,12 +22,18 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use request::{Breakdown, Common, Compare, Interval, Request};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use shape::{Entries, Totals};
 use std::sync::Arc;
 
 type Parameters<T> = Result<Query<T>, QueryRejection>;
 
 /// `GET /api/v1/stats/aggregate`: totals of a period.
+#[utoipa::path(
+    get, path = "/api/v1/stats/aggregate", operation_id = "aggregate", tag = "stats v1", params(Common, Compare, Rev),
+    responses((status = 200, description = "Metrics by name.", content((Totals = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn aggregate(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -39,6 +45,10 @@ pub(super) async fn aggregate(
 }
 
 /// `GET /api/v1/stats/timeseries`: a period bucket by bucket.
+#[utoipa::path(
+    get, path = "/api/v1/stats/timeseries", operation_id = "timeseries", tag = "stats v1", params(Common, Interval, Rev),
+    responses((status = 200, description = "An entry for each bucket.", content((Entries = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn timeseries(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -51,6 +61,10 @@ pub(super) async fn timeseries(
 }
 
 /// `GET /api/v1/stats/breakdown`: a period by the values of one property.
+#[utoipa::path(
+    get, path = "/api/v1/stats/breakdown", operation_id = "breakdown", tag = "stats v1", params(Common, Breakdown, Rev),
+    responses((status = 200, description = "An entry for each value.", content((Entries = "application/json"), (String = "text/csv"))))
+)]
 pub(super) async fn breakdown(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -62,14 +76,14 @@ pub(super) async fn breakdown(
     answer(&service, &headers, common, breakdown, at, request::breakdown, shape).await
 }
 
-async fn answer<T>(
+async fn answer<T, R: Serialize>(
     service: &Service,
     headers: &HeaderMap,
     common: Parameters<Common>,
     special: Parameters<T>,
     at: RevisionParameter,
     translate: impl Fn(&Common, &T, NaiveDate) -> Result<Request, LegacyRefusal>,
-    shape: impl Fn(&Request, &Value, Option<&Value>) -> Value,
+    shape: impl Fn(&Request, &Value, Option<&Value>) -> R,
 ) -> Result<Response, ApiError> {
     let grant = grant(service, headers).await?;
     let revision = revision(service, &grant, at)?;
@@ -87,11 +101,11 @@ async fn answer<T>(
         None => None,
         Some(body) => Some(run(body).await?),
     };
-    let results = shape(&request, &found, previous.as_ref());
+    let answer = serde_json::to_value(shape(&request, &found, previous.as_ref())).map_err(|_| ApiError::Unavailable)?;
     if csv::is_wanted(headers) {
-        return csv::respond(&shape::table(&request, &results), &found);
+        return csv::respond(&shape::table(&request, &answer), &found);
     }
-    let mut response = Json(json!({"results": results})).into_response();
+    let mut response = Json(answer).into_response();
     csv::add_freshness(&mut response, &found)?;
     Ok(response)
 }

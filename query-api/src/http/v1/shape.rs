@@ -2,26 +2,48 @@
 
 use super::request::Request;
 use crate::http::csv::{Field, Table};
-use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use utoipa::ToSchema;
 
-/// The totals: `{"visitors": {"value": 3}}`, with a comparison also `comparison_value` and `change`.
-pub(super) fn aggregate(request: &Request, answer: &Value, previous: Option<&Value>) -> Value {
+/// Totals: `{"results": {"visitors": {"value": 3}}}`.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(in crate::http) struct Totals {
+    results: BTreeMap<String, Total>,
+}
+
+/// The value of a metric, with a comparison also that of the period before and the change.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+struct Total {
+    value: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison_value: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Value>,
+}
+
+/// Entries of a graph or a list: `{"results": [{"date": "2026-11-21", "visitors": 3}]}`.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(in crate::http) struct Entries {
+    results: Vec<BTreeMap<String, Value>>,
+}
+
+/// The totals of a period.
+pub(super) fn aggregate(request: &Request, answer: &Value, previous: Option<&Value>) -> Totals {
     let value =
         |answer: &Value, index: usize| answer.pointer(&format!("/results/0/metrics/{index}")).cloned().unwrap_or(Value::Null);
     let entry = |(index, metric): (usize, &&'static str)| {
         let now = value(answer, index);
-        let entry = match previous.map(|previous| value(previous, index)) {
-            None => json!({"value": now}),
-            Some(before) => json!({"change": change(metric, &before, &now), "value": now, "comparison_value": before}),
-        };
-        ((*metric).to_owned(), entry)
+        let before = previous.map(|previous| value(previous, index));
+        let change = before.as_ref().map(|before| change(metric, before, &now));
+        ((*metric).to_owned(), Total { value: now, comparison_value: before, change })
     };
-    Value::Object(request.metrics.iter().enumerate().map(entry).collect())
+    Totals { results: request.metrics.iter().enumerate().map(entry).collect() }
 }
 
 /// One entry for each bucket of the period, also for those without a visit.
-pub(super) fn timeseries(request: &Request, answer: &Value) -> Value {
+pub(super) fn timeseries(request: &Request, answer: &Value) -> Entries {
     let rows: HashMap<&str, &Value> =
         results(answer).iter().filter_map(|row| Some((row.pointer("/dimensions/0")?.as_str()?, row))).collect();
     let labels = answer.pointer("/meta/time_labels").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -31,32 +53,32 @@ pub(super) fn timeseries(request: &Request, answer: &Value) -> Value {
             let value = row.and_then(|row| row.pointer(&format!("/metrics/{index}")).cloned());
             ((*metric).to_owned(), value.unwrap_or_else(|| of_nothing(metric)))
         };
-        let mut entry: Map<String, Value> = request.metrics.iter().enumerate().map(figure).collect();
+        let mut entry: BTreeMap<String, Value> = request.metrics.iter().enumerate().map(figure).collect();
         entry.insert("date".to_owned(), label.clone());
-        Value::Object(entry)
+        entry
     };
-    labels.iter().map(entry).collect()
+    Entries { results: labels.iter().map(entry).collect() }
 }
 
 /// One entry for each result, the dimensions under their short names.
-pub(super) fn breakdown(request: &Request, answer: &Value) -> Value {
+pub(super) fn breakdown(request: &Request, answer: &Value) -> Entries {
     let entry = |row: &Value| {
         let at = |kind: &str, index: usize| row.pointer(&format!("/{kind}/{index}")).cloned().unwrap_or(Value::Null);
         let keys = request.keys.iter().enumerate().map(|(index, key)| (key.clone(), at("dimensions", index)));
         // Last, so that a property that is called like a metric does not hide it.
         let figures = request.metrics.iter().enumerate().map(|(index, metric)| ((*metric).to_owned(), at("metrics", index)));
-        Value::Object(keys.chain(figures).collect())
+        keys.chain(figures).collect()
     };
-    results(answer).iter().map(entry).collect()
+    Entries { results: results(answer).iter().map(entry).collect() }
 }
 
 /// The shaped results as a table: totals have a line for each metric.
-pub(super) fn table(request: &Request, results: &Value) -> Table {
-    let Value::Object(totals) = results else {
+pub(super) fn table(request: &Request, answer: &Value) -> Table {
+    let Some(Value::Object(totals)) = answer.get("results") else {
         let columns: Vec<String> =
             request.keys.iter().cloned().chain(request.metrics.iter().map(|metric| (*metric).to_owned())).collect();
         let line = |row: &Value| columns.iter().map(|column| row.get(column).map_or(Field::Empty, Field::new)).collect();
-        let rows = results.as_array().map(|rows| rows.iter().map(line).collect()).unwrap_or_default();
+        let rows = results(answer).iter().map(line).collect();
         return Table { columns, rows };
     };
     let parts: Vec<&str> = if request.previous.is_some() { vec!["value", "comparison_value", "change"] } else { vec!["value"] };
@@ -117,6 +139,6 @@ mod tests {
     fn a_property_does_not_hide_a_metric() {
         let request = Request { body: Value::Null, previous: None, keys: vec!["visitors".to_owned()], metrics: vec!["visitors"] };
         let answer = json!({"results": [{"dimensions": ["gold"], "metrics": [3]}]});
-        assert_eq!(breakdown(&request, &answer), json!([{"visitors": 3}]));
+        assert_eq!(serde_json::to_value(breakdown(&request, &answer)).unwrap(), json!({"results": [{"visitors": 3}]}));
     }
 }
