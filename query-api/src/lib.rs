@@ -1,10 +1,11 @@
 //! The query API: answers questions about sites from parts and the live end of the stream, and serves the dashboard.
 //!
 //! [`query`] and [`plan`] are pure: from JSON to a validated query, and from that to one SQL statement. [`engine`] runs statements on
-//! attached parts and on the tables that [`tail`] fills from the stream; [`revision`] finds earlier states and the shadow of a replay.
+//! attached parts and on the tables that [`tail`] fills from the stream; [`bundling`] joins small parts so that few are read; [`revision`] finds earlier states and the shadow of a replay.
 //! [`control`] decides who may read what; [`service`] puts an answer together; [`http`] is the outside.
 
 pub mod answer;
+pub mod bundling;
 pub mod clock;
 mod config;
 pub mod control;

@@ -1,5 +1,6 @@
 //! The service from start to end: listen, follow the region, answer, and stop when told.
 
+use crate::bundling::Bundling;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control::Directory;
@@ -103,6 +104,13 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         clock: Clock::System,
         telemetry: Telemetry::default(),
     });
+    let bundling = Bundling {
+        engine: Arc::clone(&engine),
+        store: store.clone(),
+        folder: config.work.join("bundles"),
+        views: service.partitions.clone(),
+    };
+    let bundling = tokio::spawn(bundling.run(cancel.clone()));
     let region = Region { config, engine, rulebook, store, senders };
     let following = tokio::spawn(region.follow(Arc::clone(&service), cancel.clone()));
     let router = http::router(service);
@@ -114,6 +122,7 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
     cancel.cancel();
     // Cancelled or panicked, there is nothing left to do.
     let _ended = following.await;
+    let _ended = bundling.await;
     outcome.map_err(RunError::Serve)
 }
 

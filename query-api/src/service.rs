@@ -229,22 +229,19 @@ pub(crate) struct Attached {
 
 impl Attached {
     fn new(session: &Session<'_>, view: &PartitionView, store: &Store, site_id: u32, range: Range) -> Result<Self, EngineError> {
-        Self::of(session, store, view.parts(site_id, range))
+        let files = files(store, view.parts(site_id, range))?;
+        let listed = view.manifest.iter().flat_map(|manifest| &manifest.parts).map(|part| part.name.as_str()).collect();
+        let attached = session.engine.attach_bundled(&listed, &files)?;
+        Ok(Self { schemas: files.into_iter().map(|(name, _)| name).zip(attached).collect() })
     }
 
-    /// Attaches parts.
+    /// Attaches parts, each by itself.
     pub(crate) fn of<'a>(
         session: &Session<'_>,
         store: &Store,
         parts: impl Iterator<Item = &'a Part>,
     ) -> Result<Self, EngineError> {
-        let mut files: Vec<(String, PathBuf)> = Vec::new();
-        for part in parts {
-            let path = store
-                .local_path(&part.name)
-                .map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
-            files.push((part.name.clone(), path));
-        }
+        let files = files(store, parts)?;
         let attached = session.engine.attach(&files)?;
         Ok(Self { schemas: files.into_iter().map(|(name, _)| name).zip(attached).collect() })
     }
@@ -268,6 +265,16 @@ fn invalid_pattern(session: &Session<'_>, query: &Query) -> Option<Refusal> {
     }
     let pattern = patterns.into_iter().find(|pattern| fails(&[pattern]))?;
     Some(Refusal::Pattern { pattern: pattern.to_owned() })
+}
+
+/// Where parts are.
+fn files<'a>(store: &Store, parts: impl Iterator<Item = &'a Part>) -> Result<Vec<(String, PathBuf)>, EngineError> {
+    let file = |part: &'a Part| {
+        let path = store.local_path(&part.name);
+        let path = path.map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })?;
+        Ok((part.name.clone(), path))
+    };
+    parts.map(file).collect()
 }
 
 fn integer(session: &Session<'_>, statement: &plan::Statement) -> Result<Option<i64>, EngineError> {

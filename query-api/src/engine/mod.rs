@@ -1,9 +1,11 @@
 //! One DuckDB instance in memory: parts attached to it, tables of the live end in it, statements run on a bounded number of threads.
 
+mod bundles;
 mod parts;
 mod run;
 mod table;
 
+pub use bundles::Bundle;
 pub use parts::AttachedPart;
 pub use run::{Cell, Rows, Session};
 pub use table::Table;
@@ -112,6 +114,7 @@ pub struct Engine {
     next_table: AtomicU64,
     /// Tables without holders, to be dropped on the next thread that may block.
     unheld: Mutex<Vec<String>>,
+    bundles: Mutex<Vec<Arc<Bundle>>>,
 }
 
 impl Engine {
@@ -137,6 +140,7 @@ impl Engine {
             waiting: Arc::new(AtomicUsize::new(0)),
             next_table: AtomicU64::new(1),
             unheld: Mutex::new(Vec::new()),
+            bundles: Mutex::new(Vec::new()),
         }))
     }
 

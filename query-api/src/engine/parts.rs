@@ -71,6 +71,15 @@ impl Parts {
         Ok(part)
     }
 
+    /// Detaches a part that will not be asked for again, now or, while somebody holds it, when there are too many.
+    pub(super) fn forget(&mut self, connection: &Connection, name: &str) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        slot.used = 0;
+        if Arc::strong_count(&slot.part) == 1 {
+            self.detach(connection, name);
+        }
+    }
+
     /// Detaches parts that nobody holds, the longest unused first, until the limit is kept.
     fn shrink(&mut self, connection: &Connection) {
         let Some(excess) = self.slots.len().checked_sub(self.limit).filter(|excess| *excess > 0) else { return };
@@ -78,10 +87,14 @@ impl Parts {
         let mut free: Vec<(u64, String)> = free.map(|(name, slot)| (slot.used, name.clone())).collect();
         free.sort_unstable();
         for (_, name) in free.into_iter().take(excess) {
-            let Some(slot) = self.slots.remove(&name) else { continue };
-            if let Err(error) = connection.execute_batch(&format!("DETACH {}", slot.part.schema)) {
-                tracing::warn!(part.name = name, %error, "part cannot be detached");
-            }
+            self.detach(connection, &name);
+        }
+    }
+
+    fn detach(&mut self, connection: &Connection, name: &str) {
+        let Some(slot) = self.slots.remove(name) else { return };
+        if let Err(error) = connection.execute_batch(&format!("DETACH {}", slot.part.schema)) {
+            tracing::warn!(part.name = name, %error, "part cannot be detached");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::Table;
 use crate::plan::{Source, Sources};
 use crate::query::Range;
 use crate::query::calendar::DAY_MS;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use weir_rollup::ledger::Entry;
 use weir_rollup::manifest::{Manifest, Part};
@@ -182,8 +183,9 @@ pub const EVER: Range = Range { start_ms: i64::MIN / 4, end_ms: i64::MAX / 4 };
 pub fn sources(view: &PartitionView, site_id: u32, range: Range, schema: impl Fn(&str) -> Option<String>) -> Sources {
     debug_assert!(range.end_ms <= EVER.end_ms + DAY_MS);
     let pick = |range: Range| {
-        let parts = view.parts(site_id, range).filter_map(|part| schema(&part.name)).map(|schema| Source::Part { schema });
-        parts.chain(view.tail_sources()).collect()
+        // Several parts may be in one database.
+        let schemas: BTreeSet<String> = view.parts(site_id, range).filter_map(|part| schema(&part.name)).collect();
+        schemas.into_iter().map(|schema| Source::Part { schema }).chain(view.tail_sources()).collect()
     };
     Sources { rows: pick(range), fragments: pick(fragment_range(range)) }
 }

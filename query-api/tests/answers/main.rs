@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod api;
+mod bundles;
 mod engine;
 mod fixture;
 mod goals;

@@ -1,0 +1,119 @@
+//! Which parts go into one bundle: the small ones of a level, so that a bundle lives as long as they do.
+
+use sha2::{Digest, Sha256};
+use weir_rollup::manifest::{Level, Part};
+
+/// A larger part is read by itself: there the rows cost more than the plan.
+const PART_BYTES_MAX: u64 = 48_000_000;
+/// Most that one bundle takes, by the size of its parts.
+const BUNDLE_BYTES_MAX: u64 = 512_000_000;
+/// Parts of flushes are bundled anew every minute: only while that is cheap.
+const FLUSH_ROWS_MAX: u64 = 50_000;
+
+/// A bundle to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Names of its parts, at least two.
+    pub parts: Vec<String>,
+    /// Their event rows.
+    pub rows: u64,
+}
+
+impl Wanted {
+    /// Tells it by its parts.
+    pub fn id(&self) -> String {
+        use std::fmt::Write;
+        let digest = Sha256::digest(self.parts.join("\n"));
+        digest.iter().take(16).fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// The bundles that the parts of a manifest call for. No part is in two.
+pub fn wanted(parts: &[Part]) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    for level in [Level::Month, Level::Day, Level::Hour, Level::Flush] {
+        let mut small: Vec<&Part> = parts.iter().filter(|p| p.level == level && p.bytes < PART_BYTES_MAX && p.rows > 0).collect();
+        if level == Level::Flush && small.iter().map(|part| part.rows).sum::<u64>() > FLUSH_ROWS_MAX {
+            continue;
+        }
+        small.sort_by(|a, b| (a.min_event_ms, &a.name).cmp(&(b.min_event_ms, &b.name)));
+        let mut bytes = 0;
+        let mut group: Vec<&Part> = Vec::new();
+        for part in small {
+            if bytes + part.bytes > BUNDLE_BYTES_MAX {
+                all.extend(bundle(&group));
+                (bytes, group) = (0, Vec::new());
+            }
+            bytes += part.bytes;
+            group.push(part);
+        }
+        all.extend(bundle(&group));
+    }
+    all
+}
+
+fn bundle(group: &[&Part]) -> Option<Wanted> {
+    let parts = group.iter().map(|part| part.name.clone()).collect();
+    (group.len() >= 2).then(|| Wanted { parts, rows: group.iter().map(|part| part.rows).sum() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, level: Level, at_ms: i64, megabytes: u64) -> Part {
+        Part {
+            name: name.to_owned(),
+            level,
+            min_seq: 1,
+            max_seq: 1,
+            min_event_ms: at_ms,
+            max_event_ms: at_ms,
+            min_site_id: 1,
+            max_site_id: 1,
+            rows: megabytes * 20_000,
+            bytes: megabytes * 1_000_000,
+            content_checksum: String::new(),
+            format: 2,
+            ledger: None,
+        }
+    }
+
+    fn names(parts: &[Part]) -> Vec<String> {
+        wanted(parts).iter().map(|bundle| bundle.parts.join(" ")).collect()
+    }
+
+    #[test]
+    fn small_parts_of_a_level_join_in_the_order_of_time() {
+        let parts = [
+            part("m2", Level::Month, 2, 20),
+            part("m1", Level::Month, 1, 20),
+            part("large", Level::Month, 3, 100),
+            part("d1", Level::Day, 4, 1),
+            part("h1", Level::Hour, 5, 1),
+            part("h2", Level::Hour, 6, 1),
+            part("f1", Level::Flush, 7, 1),
+            part("f2", Level::Flush, 8, 1),
+        ];
+        assert_eq!(names(&parts), ["m1 m2", "h1 h2", "f1 f2"]);
+    }
+
+    #[test]
+    fn bundles_and_flushes_stay_below_their_sizes() {
+        let months: Vec<Part> = (0..30).map(|at| part(&format!("m{at}"), Level::Month, at, 40)).collect();
+        let sizes: Vec<usize> = wanted(&months).iter().map(|bundle| bundle.parts.len()).collect();
+        assert_eq!(sizes, [12, 12, 6]);
+        assert_eq!(names(&[part("f1", Level::Flush, 1, 2), part("f2", Level::Flush, 2, 2)]), [""; 0]);
+    }
+
+    #[test]
+    fn the_name_follows_the_parts() {
+        let of = |names: &[&str]| Wanted { parts: names.iter().map(|name| (*name).to_owned()).collect(), rows: 1 }.id();
+        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
+        assert_ne!(of(&["a", "b"]), of(&["a", "c"]));
+    }
+}
