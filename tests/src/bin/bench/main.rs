@@ -1,6 +1,7 @@
 //! Measures the figures of `make bench` on a real system on loopback and prints them beside the aims, as a Markdown table.
 //!
-//! `weir-bench` does so; `weir-bench replay [EVENTS]` measures a replay of so many events instead (default 10,000,000; a quarter of an hour).
+//! `weir-bench` does so; `weir-bench replay [EVENTS]` measures a replay of so many events instead (default 10,000,000; a quarter of an hour),
+//! `weir-bench queries [all|set|mix]` questions on a year of 999 sites (`WEIR_BENCH_PYTHON` names a Python with chdb: then beside ClickHouse).
 //!
 //! Throughput is counted per second of processor time of the process concerned, because the load generator shares the machine.
 
@@ -10,9 +11,11 @@ mod queries;
 mod replay;
 mod report;
 mod sealing;
+mod year;
 
 use anyhow::{Context as _, Result, bail};
 use report::Report;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use weir_tests::process;
 use weir_tests::weir::Weir;
@@ -35,7 +38,11 @@ async fn main() -> Result<()> {
         [] => None,
         ["replay"] => Some(REPLAY_EVENTS),
         ["replay", events] => Some(events.parse().context("EVENTS must be a number")?),
-        _ => bail!("weir-bench | weir-bench replay [EVENTS]"),
+        ["queries"] => return run_queries("all").await,
+        ["queries", part @ ("all" | "set" | "mix")] => return run_queries(part).await,
+        // The service that `queries` asks, in a process of its own.
+        ["serve", port, nats_port, work] => return year::serve(port.parse()?, nats_port.parse()?, Path::new(work)).await,
+        _ => bail!("weir-bench | weir-bench replay [EVENTS] | weir-bench queries [all|set|mix]"),
     };
     let within = if replay.is_some() { REPLAY_WITHIN } else { RUN_WITHIN };
     let measuring = async {
@@ -45,6 +52,15 @@ async fn main() -> Result<()> {
         }
     };
     tokio::time::timeout(within, measuring).await.with_context(|| format!("the benchmark takes longer than {within:?}"))?
+}
+
+async fn run_queries(part: &str) -> Result<()> {
+    let (mut report, started) = (Report::new(), Instant::now());
+    let python = std::env::var("WEIR_BENCH_PYTHON").ok();
+    tokio::time::timeout(year::RUN_WITHIN, year::run(python.as_deref(), part, &mut report))
+        .await
+        .context("the benchmark takes too long")??;
+    report.print(started.elapsed())
 }
 
 async fn run_replay(events: u64) -> Result<()> {
