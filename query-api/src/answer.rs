@@ -55,7 +55,7 @@ pub struct Meta {
 }
 
 /// Why the values of a metric are not what one might expect.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct MetricWarning {
     /// A word for programs.
     pub code: &'static str,

@@ -1,4 +1,4 @@
-//! The description of the API in OpenAPI 3.1, put together from the handlers and the types they answer with.
+//! The description of the API in `OpenAPI` 3.1, put together from the handlers and the types they answer with.
 
 mod request;
 

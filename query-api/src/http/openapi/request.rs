@@ -19,7 +19,7 @@ pub(super) fn schema() -> Value {
     schema
 }
 
-/// The schema as components of the OpenAPI document.
+/// The schema as components of the `OpenAPI` document.
 pub(super) fn components() -> Map<String, Value> {
     const PREFIX: &str = "#/components/schemas/";
     [("Query", query(PREFIX)), ("QueryFilter", filter(PREFIX))]
