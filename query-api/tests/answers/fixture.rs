@@ -57,6 +57,7 @@ impl Layout {
 /// A router and what it stands on.
 pub(crate) struct Fixture {
     pub(crate) router: Router,
+    pub(crate) service: Arc<Service>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) partition: watch::Sender<Arc<PartitionView>>,
     folder: tempfile::TempDir,
@@ -115,7 +116,8 @@ impl Fixture {
             clock: Clock::Fixed(NOW_MS),
             telemetry: Telemetry::default(),
         };
-        Self { router: http::router(Arc::new(service)), engine, partition, folder }
+        let service = Arc::new(service);
+        Self { router: http::router(Arc::clone(&service)), service, engine, partition, folder }
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -3,6 +3,7 @@
 
 mod api;
 mod bundles;
+mod authorisation;
 mod engine;
 mod fixture;
 mod goals;

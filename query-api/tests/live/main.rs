@@ -5,6 +5,7 @@ mod region;
 mod replay;
 #[path = "../support/sealed.rs"]
 mod sealed;
+mod sites;
 
 use region::{Region, batch, event};
 use serde_json::{Value, json};

@@ -66,7 +66,7 @@ pub(crate) struct Region {
     folder: tempfile::TempDir,
     server: Option<Child>,
     port: u16,
-    jetstream: Context,
+    pub(crate) jetstream: Context,
     rules: Arc<Rules>,
     state: State,
     rows: Vec<EventRow>,
@@ -109,6 +109,8 @@ impl Region {
             region.jetstream.create_key_value(config).await.unwrap();
         }
         region.put_site("a.example", 1).await;
+        // Sites that are put by hand have numbers below.
+        region.put(subject::SITES_BUCKET, "next_id", json!(100)).await;
         region.put_key(KEY, 1).await;
         region.put_key(ADMIN_KEY, 0).await;
         region
@@ -163,7 +165,7 @@ impl Region {
         }
     }
 
-    async fn put(&self, bucket: &str, key: &str, value: Value) {
+    pub(crate) async fn put(&self, bucket: &str, key: &str, value: Value) {
         self.jetstream.get_key_value(bucket).await.unwrap().put(key, value.to_string().into()).await.unwrap();
     }
 
@@ -346,6 +348,12 @@ impl Service {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
+    /// A request that is still to be sent.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let Inner { client, url, .. } = &*self.inner;
+        client.request(method, format!("{url}{path}"))
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
         let Inner { client, url, .. } = &*self.inner;
         let response = client.get(format!("{url}{path}")).bearer_auth(ADMIN_KEY).send().await.ok()?;
@@ -372,7 +380,7 @@ impl Service {
     }
 }
 
-fn hash(key: &str) -> String {
+pub(crate) fn hash(key: &str) -> String {
     Sha256::digest(key).iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text

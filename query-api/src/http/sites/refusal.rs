@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum SitesRefusal {
     /// Unknown key, or one without the scope.
     #[error("Invalid API key. Please make sure you're using a valid API key with access to the resource you've requested.")]
-    #[strum(serialize = "insufficient_api_key")]
+    #[strum(serialize = "invalid_sites_api_key")]
     Key,
     /// Unknown, deleted or somebody else's.
     #[error("Site could not be found")]
