@@ -30,16 +30,15 @@ pub struct Site {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_domain: Option<String>,
     /// When it got its domain in the place of the former one, Unix milliseconds; 0 = it has its first.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub renamed_ms: u64,
     /// What its owner chose.
     #[serde(default, skip_serializing_if = "Settings::is_default")]
     pub settings: Settings,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What a site's owner chose. None of it is read by the fold: the edge applies it before an event is stored.

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
 mod api;
-mod bundles;
 mod authorisation;
+mod bundles;
 mod engine;
 mod fixture;
 mod goals;
