@@ -4,6 +4,7 @@ use super::Parameters;
 use super::predicate::{self, Subject};
 use crate::query::goals::is_scroll;
 use crate::query::{Dimension, Filter, Query};
+use std::collections::BTreeSet;
 use weir_reader::definitions::{Goal, GoalKind};
 
 /// The rows reach one of the goals.
@@ -37,6 +38,17 @@ fn path(page_path: &str, parameters: &mut Parameters) -> String {
     } else {
         format!("rows.pathname = {}", parameters.bind(page_path))
     }
+}
+
+/// The columns of events that tell whether one of the goals is reached, beside the name.
+pub(super) fn columns(goals: &[Goal]) -> BTreeSet<&'static str> {
+    let mut columns = BTreeSet::new();
+    for goal in goals {
+        columns.extend((!goal.custom_props.is_empty()).then_some("props"));
+        columns.extend((!matches!(goal.kind, GoalKind::Event { .. })).then_some("pathname"));
+        columns.extend(is_scroll(goal).then_some("scroll_depth"));
+    }
+    columns
 }
 
 /// Engagement pings must be read: a scroll goal is asked for.

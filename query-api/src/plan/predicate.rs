@@ -125,7 +125,7 @@ fn equality(leaf: &Leaf, subject: Subject, parameters: &mut Parameters) -> Strin
 fn likeness(leaf: &Leaf, subject: Subject, parameters: &mut Parameters) -> String {
     let (value, fold) = folded(leaf, subject, parameters);
     let mut compare = |clause: &String| match leaf.operator {
-        Operator::Matches | Operator::MatchesNot => patterns::matches(&value, clause),
+        Operator::Matches | Operator::MatchesNot => patterns::matches(&value, clause, parameters),
         Operator::MatchesWildcard | Operator::MatchesWildcardNot => wildcard(&value, clause, parameters),
         _ => format!("contains({value}, {})", fold(parameters.bind(clause))),
     };

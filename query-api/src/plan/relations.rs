@@ -145,15 +145,13 @@ fn row_columns(query: &Query) -> String {
         });
     };
     query.dimensions.iter().for_each(&mut add);
-    let mut looks_at_goals = query.is_by_goal();
+    let mut columns_of_goals = if query.is_by_goal() { goals::columns(&query.goals) } else { BTreeSet::new() };
     query.each_filter(&mut |filter, _, _| match filter {
         Filter::Leaf(leaf) => add(&leaf.dimension),
-        Filter::Goals(_) => looks_at_goals = true,
+        Filter::Goals(reached) => columns_of_goals.extend(goals::columns(reached)),
         _ => {}
     });
-    if looks_at_goals {
-        columns.extend(["pathname", "props", "scroll_depth"]);
-    }
+    columns.extend(columns_of_goals);
     if query.metrics.iter().any(|metric| metric.is_of_revenue()) {
         columns.extend(["revenue_micros", "revenue_currency"]);
     }

@@ -208,9 +208,6 @@ impl<'a> Parser<'a> {
         if operator.is_regex() {
             let left = self.patterns.checked_sub(clauses.len()).filter(|_| clauses.iter().all(|c| c.len() <= PATTERN_BYTES_MAX));
             self.patterns = left.ok_or(FilterError::Rule(Refusal::PatternsTooBig))?;
-            if let Some(pattern) = clauses.iter().find(|clause| clause.contains('\0')) {
-                return Err(FilterError::Rule(Refusal::Pattern { pattern: pattern.replace('\0', "\\0") }));
-            }
         }
         Ok(clauses)
     }

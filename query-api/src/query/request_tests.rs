@@ -391,10 +391,6 @@ fn patterns_are_bounded() {
     refused(json!({"filters": [["matches", "event:page", ["x".repeat(501)]]]}), too_big);
     let many: Vec<String> = (0..21).map(|number| number.to_string()).collect();
     refused(json!({"filters": [["matches_not", "event:page", many]]}), too_big);
-    refused(
-        json!({"filters": [["matches", "event:page", ["a\u{0}b"]]]}),
-        "Invalid filters. The pattern `a\\0b` is not a valid regular expression (RE2 syntax), or too complex.",
-    );
     let query = accepted(
         json!({"filters": [["or", [["matches", "event:page", ["a", "b"]], ["has_done", ["matches_not", "event:name", ["c"]]]]], ["matches_wildcard", "event:page", ["d*"]]]}),
     );

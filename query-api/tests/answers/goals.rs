@@ -187,6 +187,32 @@ async fn the_divisor_of_conversions() {
 }
 
 #[tokio::test]
+async fn conversions_by_where_visits_began() {
+    let fixture = fixture();
+    check(
+        &fixture,
+        json!({"metrics": ["visitors", "conversion_rate", "group_conversion_rate"], "dimensions": ["visit:entry_page"],
+            "filters": [["is", "event:goal", ["Purchase"]]], "order_by": [["visit:entry_page", "asc"]]}),
+        &["/blog/rust -> 1 | 25.0 | 50.0", "/shop -> 1 | 25.0 | 100.0"],
+    )
+    .await;
+    check(
+        &fixture,
+        json!({"metrics": ["visitors", "events", "group_conversion_rate"], "dimensions": ["event:props:product"],
+            "filters": [["is", "event:goal", ["Purchase"]]], "order_by": [["event:props:product", "asc"]]}),
+        &["(none) -> 1 | 1 | 25.0", "pot -> 1 | 1 | 100.0", "tea -> 1 | 2 | 100.0"],
+    )
+    .await;
+    check(
+        &fixture,
+        json!({"metrics": ["visitors", "group_conversion_rate"], "dimensions": ["time:hour"],
+            "filters": [["is", "event:goal", ["Signup"]]]}),
+        &["2026-11-20 08:00:00 -> 1 | 100.0", "2026-11-20 09:00:00 -> 1 | 100.0"],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn revenue_by_currency() {
     let fixture = fixture();
     let answer = |query: Value| {
@@ -361,7 +387,7 @@ async fn patterns() {
         (json!([["matches_wildcard_not", "event:props:plan", ["p*"]]]), "1"),
         (json!([["is_not", "event:props:plan", ["pro"]]]), "11"),
         (json!([["matches", "event:page", ["'; DROP TABLE events; --", "\\'", "$1", "join"]]]), "2"),
-        (json!([["matches", "event:page", ["ü", "\\p{Greek}", "[[:alpha:]]join"]]]), "0"),
+        (json!([["matches", "event:page", ["ü", "\\p{Greek}", "[[:alpha:]]join", "a\u{0}b"]]]), "0"),
     ] {
         check(&fixture, query(filters), &[expected]).await;
     }

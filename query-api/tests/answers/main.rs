@@ -7,6 +7,7 @@ mod bundles;
 mod engine;
 mod fixture;
 mod goals;
+mod goals_property;
 mod ledger;
 mod metrics;
 mod property;

@@ -67,7 +67,7 @@ fn rows(stories: &[Story], order: &[usize]) -> Vec<EventRow> {
 
 /// Divides rows: the last `tail` of them into tables, the others among parts by the picks. Rows past what is folded, and rows of the
 /// parts that are still in a table, are there too and must not count.
-fn divide(rows: &[EventRow], picks: &[usize], tail: usize) -> Layout {
+pub(crate) fn divide(rows: &[EventRow], picks: &[usize], tail: usize) -> Layout {
     let sealed = rows.len().saturating_sub(tail);
     let mut parts = vec![Vec::new(); 4];
     for (index, row) in rows.iter().take(sealed).enumerate() {

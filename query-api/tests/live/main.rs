@@ -166,6 +166,33 @@ async fn keys_are_valid_at_once_and_until_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goals_are_those_of_now() {
+    let region = Region::start().await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    region.publish(&batch(1, 1, vec![event(1, "/"), event(2, "/thanks")])).await;
+    service.counts(2).await;
+    let goals = |path: &str| json!({"goals": [{"id": 1, "display_name": "Done", "goal_type": "page", "page_path": path}]});
+    let query = json!({"site_id": "a.example", "metrics": ["visitors", "conversion_rate"], "date_range": "all", "filters": [["is", "event:goal", ["Done"]]]});
+    let (status, answer) = service.ask(region::KEY, &query).await;
+    assert_eq!(status, 400, "{answer}");
+    // What was counted before the goal was there counts too, and a changed goal is another one at once.
+    for (path, expected) in [("/thanks", json!([1, 50.0])), ("/*", json!([2, 100.0])), ("/never", json!([0, 0.0]))] {
+        region.put_definitions(1, &goals(path)).await;
+        service
+            .until(|service| {
+                let (query, expected) = (query.clone(), expected.clone());
+                async move {
+                    let (status, answer) = service.ask(region::KEY, &query).await;
+                    (status == 200 && answer["results"][0]["metrics"] == expected).then_some(())
+                }
+            })
+            .await;
+    }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_decoded_stops_the_live_end_alone() {
     let mut region = Region::start().await;
     let service = region.serve(|_| {});

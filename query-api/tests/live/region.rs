@@ -174,6 +174,10 @@ impl Region {
         self.put(subject::SITES_BUCKET, &format!("site.{domain}"), site).await;
     }
 
+    pub(crate) async fn put_definitions(&self, site_id: u32, definitions: &Value) {
+        self.put(subject::DEFINITIONS_BUCKET, &format!("site.{site_id}"), definitions.clone()).await;
+    }
+
     pub(crate) async fn put_key(&self, key: &str, site_id: u32) {
         let scope = if site_id == 0 { "admin" } else { "stats:read" };
         let grant = json!({"id": "k", "site_id": site_id, "domain": "", "scope": scope, "created_ms": 1});
