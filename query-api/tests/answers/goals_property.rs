@@ -171,7 +171,7 @@ fn comparison(dimensions: &'static [&'static str]) -> impl Strategy<Value = Cond
             ("event:page", _) => ["/", "/blog/a", "/blog"],
             ("event:name", "matches" | "matches_not") => ["^S", "^P", "^pageview"],
             ("event:name", "matches_wildcard") => ["S*", "P*", "pageview*"],
-            ("event:name", _) => ["Signup", "Purchase", "pageview"],
+            ("event:name", _) => ["Signup", "Purchase", "engagement"],
             ("visit:source", "matches" | "matches_not") => ["^G", "^B", "^X"],
             ("visit:source", "matches_wildcard") => ["G*", "B*", "X*"],
             ("visit:source", _) => ["Google", "Bing", "X"],
@@ -241,6 +241,9 @@ impl Question {
         let mut metrics = vec!["visitors", "visits", "events", "pageviews", "total_revenue", "average_revenue"];
         if self.names_goals() {
             metrics.extend(["conversion_rate", "group_conversion_rate"]);
+        }
+        if self.by_goal() {
+            metrics.push("percentage");
         }
         let dimensions: Vec<&str> = self.dimension.into_iter().collect();
         json!({"metrics": metrics, "dimensions": dimensions, "filters": filters, "date_range": ["2026-11-20", "2026-11-20"]})
@@ -332,6 +335,10 @@ impl Question {
                 let rate = |all: usize| if all == 0 { 0.0 } else { (10_000.0 * people as f64 / all as f64).round() / 100.0 };
                 let group: Vec<&EventRow> = everyone.iter().copied().filter(|row| in_group(row)).collect();
                 metrics.extend([json!(rate(visitors(&everyone))), json!(rate(visitors(&group)))]);
+            }
+            if self.by_goal() {
+                // Of those who did anything that the filters leave, reading included where it reaches a goal.
+                metrics.push(json!((1_000.0 * people as f64 / visitors(&matching) as f64).round() / 10.0));
             }
             metrics
         };
