@@ -104,7 +104,7 @@ pub(super) struct SiteParameter {
 /// `GET /api/v1/stats/realtime/visitors`: a bare number.
 #[utoipa::path(
     get, path = "/api/v1/stats/realtime/visitors", operation_id = "current_visitors", tag = "stats", params(SiteParameter, Rev),
-    responses((status = 200, description = "Visitors of the last five minutes.", body = i64))
+    responses((status = 200, description = "Visitors of the last five minutes.", body = i64, content_type = "application/json"))
 )]
 pub(super) async fn current_visitors(
     State(service): State<Arc<Service>>,

@@ -4,16 +4,19 @@
 mod api;
 mod authorisation;
 mod bundles;
+mod clients;
 mod engine;
 mod fixture;
 mod goals;
 mod goals_property;
 mod ledger;
 mod metrics;
+mod openapi;
 mod property;
 mod recipes;
 mod revisions;
 #[path = "../support/sealed.rs"]
 mod sealed;
+mod served;
 mod tables;
 mod v1;

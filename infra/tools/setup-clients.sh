@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Brings the clients that the query API's tests run (plausible-mcp, schemathesis, airbyte-source-plausible) into .tools/clients and .tools/airbyte.
+# Versions and checksums stand in infra/tools/clients/. Safe to repeat: what is up to date is left alone, without network.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+fail() {
+    echo "setup-clients: $1" >&2
+    exit 1
+}
+
+# The requirements of two programs contradict each other, so each has its own environment: install NAME PYTHON [OPTION…]
+install() {
+    local name="$1" python="$2" venv=".tools/$1" requirements="infra/tools/clients/$1.txt"
+    local stamp="$venv/requirements.cksum"
+    shift 2
+    if [ -f "$stamp" ] && [ "$(cksum <"$requirements")" = "$(cat "$stamp")" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "$python cannot make a virtual environment. Install what it needs with: sudo apt-get install -y python3-venv"
+    local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes)
+    # What has no wheel is built by the pinned setuptools, not by one that pip would fetch.
+    if grep -A99 '^setuptools==' "$requirements" >"$venv/setuptools.txt"; then
+        "${pip[@]}" --only-binary=:all: --no-deps --requirement "$venv/setuptools.txt" || fail "setuptools could not be installed from PyPI."
+    fi
+    "${pip[@]}" --no-build-isolation "$@" --requirement "$requirements" || fail "the packages of $requirements could not be installed from PyPI."
+    cksum <"$requirements" >"$stamp"
+}
+
+began=$SECONDS
+is_python() { command -v "$1" >/dev/null && "$1" -c "import sys; sys.exit(not ($2))" 2>/dev/null; }
+is_python python3 'sys.version_info >= (3, 11)' || fail "schemathesis needs Python 3.11 or later. Install it with: sudo apt-get install -y python3 python3-venv"
+# The connector says that it needs a Python before 3.12, and runs on later ones if there is no other.
+airbyte_python=python3
+airbyte_options=(--ignore-requires-python)
+for python in python3 python3.11 python3.10; do
+    if is_python "$python" '(3, 9) <= sys.version_info < (3, 12)'; then
+        airbyte_python="$python" airbyte_options=()
+        break
+    fi
+done
+install clients python3 --only-binary=:all: &
+clients=$!
+install airbyte "$airbyte_python" "${airbyte_options[@]}"
+wait "$clients"
+echo "clients are in place ($((SECONDS - began)) s)"

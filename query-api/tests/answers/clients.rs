@@ -1,0 +1,109 @@
+//! Programs that other people wrote for Plausible, unmodified but for the host: they get the figures that are right.
+
+use crate::fixture::{Fixture, KEY, Layout, NOW_MS, Visit, at};
+use crate::served::{json, root, run, serve, tool};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde_json::{Value, json};
+use weir_rollup::row::Opening;
+
+/// Airbyte reads up to the day that its own clock shows.
+fn yesterday() -> NaiveDate {
+    DateTime::<Utc>::from(std::time::SystemTime::now()).date_naive() - Days::new(1)
+}
+
+fn fixture(day: NaiveDate) -> Fixture {
+    let time = |clock: &str| at(&format!("{day}T{clock}Z"));
+    let visit =
+        |id: u64, source: &str| Visit::new(id, Opening { visitor_id: id, source: source.to_owned(), ..Opening::default() });
+    let (one, two, now) = (visit(1, "Google"), visit(2, ""), visit(3, "Google"));
+    Fixture::new(&Layout::sealed(&[
+        one.event(1, time("08:00:00"), "pageview", "/", &[]),
+        one.event(2, time("08:01:00"), "pageview", "/docs", &[]),
+        two.event(3, time("09:00:00"), "pageview", "/docs", &[]),
+        now.event(4, NOW_MS as i64 - 60_000, "pageview", "/", &[]),
+    ]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plausible_mcp() {
+    let day = NaiveDate::from_ymd_opt(2026, 11, 19).unwrap();
+    let fixture = fixture(day);
+    let url = serve(&fixture).await;
+    let range = format!("{day},{day}");
+    let calls = json!([
+        ["doctor", {}],
+        ["get_aggregate_stats", {"site_id": "https://a.example/", "date_range": range}],
+        ["get_breakdown", {"site_id": "a.example", "property_name": "source", "date_range": range}],
+        ["get_breakdown", {"site_id": "a.example", "property_name": "page", "date_range": range, "limit": 1}],
+        ["get_timeseries", {"site_id": "a.example", "date_range": range}],
+        ["get_timeseries", {"site_id": "a.example", "date_range": "6mo", "interval": "month"}],
+        ["get_realtime_visitors", {"site_id": "a.example"}],
+        ["get_aggregate_stats", {"site_id": "b.example", "date_range": range}],
+        ["get_aggregate_stats", {"site_id": "a.example", "date_range": "fortnight"}],
+    ]);
+    let mut command = tool("clients", "python");
+    let server = root().join(".tools/clients/bin/plausible-mcp");
+    command.arg(root().join("tests/contract/mcp_session.py")).arg(server);
+    // It keeps a note in the home directory.
+    command.env("PLAUSIBLE_BASE_URL", &url).env("PLAUSIBLE_API_KEY", KEY).env("HOME", fixture.folder());
+    let (is_done, answers, errors) = run(command, &calls.to_string()).await;
+    assert!(is_done, "{errors}");
+    let answers: Vec<String> = serde_json::from_str(&answers).unwrap_or_else(|_| panic!("{answers} {errors}"));
+    let answer = |index: usize| json(&answers[index]);
+    assert_eq!(answer(0)["status"], "healthy", "{answers:?}");
+    assert_eq!(answer(1)["totals"], json!({"visitors": 2, "pageviews": 3, "bounce_rate": 50, "visit_duration": 30}));
+    assert_eq!(answer(2)["results"], json!([{"source": "Direct / None", "visitors": 1}, {"source": "Google", "visitors": 1}]));
+    assert_eq!(answer(3)["results"], json!([{"page": "/docs", "visitors": 2}]));
+    assert_eq!(answer(4)["timeseries"], json!([{"date": day.to_string(), "visitors": 2}]));
+    assert_eq!(answer(5)["data_points"], 6);
+    assert_eq!(answer(6)["realtime_visitors"], 1);
+    assert!(answers[7].starts_with("[ENVIRONMENT_FIXABLE: STOP & ASK HUMAN] Authentication failed (HTTP 401)"), "{}", answers[7]);
+    assert!(answers[8].contains("HTTP 400") && answers[8].contains("invalid period `fortnight`"), "{}", answers[8]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn airbyte_source_plausible() {
+    let day = yesterday();
+    let fixture = fixture(day);
+    let url = serve(&fixture).await;
+    let start = day - Days::new(2);
+    let file = |name: &str, content: &Value| {
+        let path = fixture.folder().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path
+    };
+    let config = |key: &str| json!({"api_key": key, "site_id": "a.example", "api_url": format!("{url}/api/v1/stats"), "start_date": start.to_string()});
+    let (good, bad) = (file("config.json", &config(KEY)), file("wrong.json", &config("nobody")));
+    let source = async |arguments: &[&str]| {
+        let mut command = tool("airbyte", "source-plausible");
+        command.args(arguments).env("HOME", fixture.folder());
+        let (is_done, output, errors) = run(command, "").await;
+        assert!(is_done, "{arguments:?}: {output} {errors}");
+        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>()
+    };
+    let of =
+        |messages: &[Value], kind: &str| messages.iter().find(|message| message["type"] == kind).cloned().unwrap_or_default();
+    let checked = source(&["check", "--config", good.to_str().unwrap()]).await;
+    assert_eq!(of(&checked, "CONNECTION_STATUS")["connectionStatus"]["status"], "SUCCEEDED", "{checked:?}");
+    let checked = source(&["check", "--config", bad.to_str().unwrap()]).await;
+    assert_eq!(of(&checked, "CONNECTION_STATUS")["connectionStatus"]["status"], "FAILED", "{checked:?}");
+    let found = source(&["discover", "--config", good.to_str().unwrap()]).await;
+    let stream = of(&found, "CATALOG")["catalog"]["streams"][0].clone();
+    assert_eq!(stream["name"], "stats");
+    let catalog = file(
+        "catalog.json",
+        &json!({"streams": [{"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}]}),
+    );
+    let read = source(&["read", "--config", good.to_str().unwrap(), "--catalog", catalog.to_str().unwrap()]).await;
+    let records: Vec<&Value> =
+        read.iter().filter(|message| message["type"] == "RECORD").map(|message| &message["record"]["data"]).collect();
+    // Days without a visit have no bounce rate, and the connector leaves them out. Today may have the visit of the fixture's clock.
+    assert_eq!(
+        records.first(),
+        Some(
+            &&json!({"date": day.to_string(), "visitors": 2, "visits": 2, "pageviews": 3, "bounce_rate": 50, "visit_duration": 30})
+        ),
+        "{read:?}"
+    );
+    assert!(records.len() <= 2, "{records:?}");
+}
