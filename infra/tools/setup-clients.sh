@@ -17,12 +17,8 @@ install() {
     if [ -f "$stamp" ] && [ "$(cksum <"$requirements")" = "$(cat "$stamp")" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
     rm -rf "$venv"
     "$python" -m venv "$venv" || fail "$python cannot make a virtual environment. Install what it needs with: sudo apt-get install -y python3-venv"
-    local pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes)
-    # What has no wheel is built by the pinned setuptools, not by one that pip would fetch.
-    if grep -A99 '^setuptools==' "$requirements" >"$venv/setuptools.txt"; then
-        "${pip[@]}" --only-binary=:all: --no-deps --requirement "$venv/setuptools.txt" || fail "setuptools could not be installed from PyPI."
-    fi
-    "${pip[@]}" --no-build-isolation "$@" --requirement "$requirements" || fail "the packages of $requirements could not be installed from PyPI."
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: "$@" \
+        --requirement "$requirements" || fail "the packages of $requirements could not be installed from PyPI."
     cksum <"$requirements" >"$stamp"
 }
 
@@ -38,7 +34,7 @@ for python in python3 python3.11 python3.10; do
         break
     fi
 done
-install clients python3 --only-binary=:all: &
+install clients python3 &
 clients=$!
 install airbyte "$airbyte_python" "${airbyte_options[@]}"
 wait "$clients"
