@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// Writes `row_cells`, `visit_cells` and `cells`.
 pub(super) fn write(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters: &mut Parameters) {
     if needs.row_cells {
-        write_row_cells(sql, scope, parameters);
+        write_row_cells(sql, scope, needs, parameters);
         conversion::write_totals(sql, scope, parameters);
     }
     if needs.visit_cells {
@@ -48,18 +48,38 @@ pub(super) fn row_keys(scope: &Scope<'_>, indices: &[usize], parameters: &mut Pa
     columns
 }
 
-fn write_row_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
+fn write_row_cells(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters: &mut Parameters) {
     let keys = all_keys(scope.query);
     let columns = row_keys(scope, &keys, parameters);
     let revenue = revenue::columns(scope.query, parameters);
     let rows = if scope.query.is_by_goal() { "goal_rows" } else { "matching_rows" };
     let events = if goals::reads_pings(scope.query) { "count(*) FILTER (name <> 'engagement')" } else { "count(*)" };
-    let _infallible = writeln!(
-        sql,
-        "row_cells AS (SELECT {columns}{revenue}count(DISTINCT visitor_id) AS visitors, count(DISTINCT visit_id) AS visits, \
-         count(*) FILTER (name = 'pageview') AS pageviews, {events} AS events FROM {rows} AS rows{}),",
-        group_by(&keys)
-    );
+    let group_by = group_by(&keys);
+    // Each aggregate costs time to plan, used or not.
+    let counts_people = needs.of_events || !needs.visit_cells;
+    let counts_visits = counts_people && scope.query.metrics.contains(&Metric::Visits);
+    let pageviews = "count(*) FILTER (name = 'pageview') AS pageviews";
+    let _infallible = if counts_people && !counts_visits && !keys.is_empty() && revenue.is_empty() {
+        // One row a visitor first: half the time of a distinct count in each group.
+        let names = names(&keys);
+        writeln!(
+            sql,
+            "row_cells AS (SELECT {names}count(*) AS visitors, sum(pageviews) AS pageviews, sum(events) AS events FROM (\
+             SELECT {columns}{pageviews}, {events} AS events FROM {rows} AS rows{group_by}, visitor_id){group_by}),"
+        )
+    } else {
+        let visitors = if counts_people { "count(DISTINCT visitor_id) AS visitors, " } else { "" };
+        let visits = if counts_visits { "count(DISTINCT visit_id) AS visits, " } else { "" };
+        writeln!(
+            sql,
+            "row_cells AS (SELECT {columns}{revenue}{visitors}{visits}{pageviews}, {events} AS events FROM {rows} AS rows{group_by}),"
+        )
+    };
+}
+
+/// The names of dimension columns, each followed by a comma.
+fn names(indices: &[usize]) -> String {
+    indices.iter().fold(String::new(), |names, index| format!("{names}k{index}, "))
 }
 
 fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
@@ -91,13 +111,26 @@ fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Param
         };
         let _infallible = write!(columns, "{value} AS k{index}, ");
     }
+    let asks = |metric| query.metrics.contains(&metric);
+    let figures = [
+        (true, "count(*) AS visits"),
+        (!query.metrics.iter().all(|metric| counts_no_people(*metric)), "count(DISTINCT visitor_id) AS visitors"),
+        (asks(Metric::ViewsPerVisit), "coalesce(sum(pageviews), 0) AS pageviews"),
+        (asks(Metric::BounceRate), "count(*) FILTER (interactive_events < 2) AS bounces"),
+        (asks(Metric::VisitDuration), "coalesce(sum(last_ms - first_ms), 0) AS duration_ms"),
+    ];
+    let figures: Vec<&str> = figures.iter().filter(|(is_needed, _)| *is_needed).map(|(_, figure)| *figure).collect();
     let _infallible = writeln!(
         sql,
-        "visit_cells AS (SELECT {columns}count(DISTINCT visitor_id) AS visitors, count(*) AS visits, \
-         coalesce(sum(pageviews), 0) AS pageviews, count(*) FILTER (interactive_events < 2) AS bounces, \
-         coalesce(sum(last_ms - first_ms), 0) AS duration_ms FROM {from}{where_clause}{}),",
+        "visit_cells AS (SELECT {columns}{} FROM {from}{where_clause}{}),",
+        figures.join(", "),
         group_by(&all_keys(query))
     );
+}
+
+/// Needs no distinct visitors of visits.
+fn counts_no_people(metric: Metric) -> bool {
+    metric.is_of_visits() || matches!(metric, Metric::Visits | Metric::Pageviews | Metric::Events)
 }
 
 fn write_cells(sql: &mut String, query: &Query, needs: Needs, parameters: &mut Parameters) {

@@ -4,7 +4,7 @@
 //! wrote is bound as a parameter. The statement is a chain of named relations:
 //!
 //! - `rows`: event rows in the range, without bots; engagement pings only where scroll goals are asked for;
-//! - `fragments`, `visits`: visit fragments, merged to whole visits that overlap the range;
+//! - `visits`: visit fragments, merged to whole visits that overlap the range;
 //! - `matching_rows`, `matching_visits`: those that the filters leave; `goal_rows`: the rows by the goals they reach;
 //! - `total_rows`: those that the filters but those of goals leave;
 //! - `row_cells`, `visit_cells`, `total_cells`: figures by dimension;
@@ -18,6 +18,7 @@ mod patterns;
 mod predicate;
 mod relations;
 mod revenue;
+mod visits;
 
 pub use ledger::{counted, received_rows};
 pub use patterns::pattern_check;

@@ -1,51 +1,10 @@
 //! The relations a query starts from: rows in the range, whole visits that overlap it, and what the filters leave of both.
 
 use super::predicate::{self, Subject};
-use super::{Needs, Parameters, Scope, Source, Sources, VISIT_REACH_MS, conversion, goals};
+use super::{Needs, Parameters, Scope, Source, Sources, conversion, goals, visits};
 use crate::query::{Dimension, Filter, Query, Range};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use weir_rollup::part;
-
-/// Columns of visits, and what stands for those that a query does not look at, so that they are not read.
-pub(super) const VISIT_COLUMNS: [(&str, &str); 36] = [
-    ("site_id", "0::UINTEGER"),
-    ("visit_id", "0::UBIGINT"),
-    ("visitor_id", "0::UBIGINT"),
-    ("bot", "0::UTINYINT"),
-    ("first_ms", "NULL::BIGINT"),
-    ("last_ms", "NULL::BIGINT"),
-    ("pageviews", "0::UBIGINT"),
-    ("events", "0::UBIGINT"),
-    ("interactive_events", "0::UBIGINT"),
-    ("engagement_ms", "0::UBIGINT"),
-    ("entry_ms", "NULL::BIGINT"),
-    ("entry_seq", "NULL::UBIGINT"),
-    ("entry_idx", "NULL::UINTEGER"),
-    ("entry_hostname", "NULL::VARCHAR"),
-    ("entry_page", "NULL::VARCHAR"),
-    ("exit_ms", "NULL::BIGINT"),
-    ("exit_seq", "NULL::UBIGINT"),
-    ("exit_idx", "NULL::UINTEGER"),
-    ("exit_hostname", "NULL::VARCHAR"),
-    ("exit_page", "NULL::VARCHAR"),
-    ("source", "''"),
-    ("referrer", "''"),
-    ("channel", "''"),
-    ("utm_source", "''"),
-    ("utm_medium", "''"),
-    ("utm_campaign", "''"),
-    ("utm_content", "''"),
-    ("utm_term", "''"),
-    ("country", "''"),
-    ("region", "''"),
-    ("city", "''"),
-    ("device", "''"),
-    ("browser", "''"),
-    ("browser_version", "''"),
-    ("os", "''"),
-    ("os_version", "''"),
-];
 
 /// `FROM … WHERE …` for the rows of a site that are no bot's.
 pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
@@ -70,14 +29,7 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
         let _infallible = write!(sql, "rows AS (SELECT * FROM (\n{}\n) AS rows WHERE {opening}),\n", rows(scope, &sources.rows));
     }
     if uses_visits {
-        let opening = predicate::all(opening.iter().copied(), Subject::Visit, parameters);
-        let Range { start_ms, end_ms } = scope.range;
-        let _infallible = write!(
-            sql,
-            "fragments AS (SELECT * FROM (\n{}\n) AS visits WHERE {opening}),\nvisits AS (SELECT * FROM (\n{}\n) WHERE first_ms < {end_ms} AND last_ms >= {start_ms}),\n",
-            fragments(scope, &sources.fragments),
-            part::merge_visits_sql("fragments"),
-        );
+        visits::write(sql, scope, &sources.fragments, &opening, parameters);
     }
     if needs.row_cells || by_rows {
         let visits = if looks_at_edges { " JOIN visits USING (visit_id)" } else { "" };
@@ -123,13 +75,12 @@ fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
     let columns = row_columns(scope.query);
     let pings = if goals::reads_pings(scope.query) { "" } else { " AND name <> 'engagement'" };
     let Range { start_ms, end_ms } = scope.range;
-    let mut sql = format!("SELECT {columns} FROM nothing.events");
-    for source in sources {
+    let select = |source: &Source| {
         let live = live_rows(source, scope.site_id);
-        let _infallible =
-            write!(sql, "\nUNION ALL SELECT {columns} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms}{pings}");
-    }
-    sql
+        format!("SELECT {columns} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms}{pings}")
+    };
+    let selects: Vec<String> = sources.iter().map(select).collect();
+    if selects.is_empty() { format!("SELECT {columns} FROM nothing.events") } else { selects.join("\nUNION ALL ") }
 }
 
 /// The columns of events that a query looks at.
@@ -156,68 +107,4 @@ fn row_columns(query: &Query) -> String {
         columns.extend(["revenue_micros", "revenue_currency"]);
     }
     columns.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-fn fragments(scope: &Scope<'_>, sources: &[Source]) -> String {
-    let columns = visit_columns(scope.query);
-    let (start_ms, end_ms) = (scope.range.start_ms - VISIT_REACH_MS, scope.range.end_ms + VISIT_REACH_MS);
-    let site_id = scope.site_id;
-    let mut sql = format!("SELECT {columns} FROM nothing.visits");
-    let mut tails = Vec::new();
-    for source in sources {
-        match source {
-            Source::Part { schema } => {
-                let _infallible = write!(
-                    sql,
-                    "\nUNION ALL SELECT {columns} FROM {schema}.visits WHERE site_id = {site_id} AND bot = 0 AND last_ms >= {start_ms} AND first_ms < {end_ms}"
-                );
-            }
-            Source::Tail { .. } => {
-                let live = live_rows(source, site_id);
-                tails
-                    .push(format!("SELECT * {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'"));
-            }
-        }
-    }
-    if !tails.is_empty() {
-        let visits = part::visits_sql(&format!("({})", tails.join("\nUNION ALL ")));
-        let _infallible = write!(sql, "\nUNION ALL SELECT {columns} FROM ({visits})");
-    }
-    sql
-}
-
-/// The columns of visits: those a query looks at, placeholders for the others.
-fn visit_columns(query: &Query) -> String {
-    let mut needed =
-        BTreeSet::from(["site_id", "visit_id", "visitor_id", "first_ms", "last_ms", "pageviews", "interactive_events"]);
-    let edges = [
-        "entry_ms",
-        "entry_seq",
-        "entry_idx",
-        "entry_hostname",
-        "entry_page",
-        "exit_ms",
-        "exit_seq",
-        "exit_idx",
-        "exit_hostname",
-        "exit_page",
-    ];
-    each_dimension(query, |dimension| match dimension {
-        Dimension::Visit(field) => {
-            needed.insert(field.column());
-        }
-        Dimension::Page | Dimension::Hostname | Dimension::Edge(_) => needed.extend(edges),
-        Dimension::Name | Dimension::Goal | Dimension::Prop(_) | Dimension::Time(_) => {}
-    });
-    let column = |(name, placeholder): &(&str, &str)| {
-        if needed.contains(name) { (*name).to_owned() } else { format!("{placeholder} AS {name}") }
-    };
-    VISIT_COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ")
-}
-
-fn each_dimension<'a>(query: &'a Query, mut visit: impl FnMut(&'a Dimension)) {
-    query.dimensions.iter().for_each(&mut visit);
-    for filter in &query.filters {
-        filter.leaves(&mut |leaf| visit(&leaf.dimension));
-    }
 }

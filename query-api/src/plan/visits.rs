@@ -1,0 +1,142 @@
+//! Whole visits, from the fragments of parts and the rows of the live end, with the columns that a query looks at and no others: each
+//! further column costs time to plan and time to run.
+
+use super::predicate::{self, Subject};
+use super::relations::live_rows;
+use super::{Parameters, Scope, Source, VISIT_REACH_MS};
+use crate::query::{Dimension, EdgeField, Filter, Metric, Query, Range};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Order of the pageviews of a visit as one number, from time, sequence and index. Sequences stay below 2^54 and indexes below 2^24 (a batch
+/// has at most a megabyte).
+const ENTRY_ORDER: &str = "entry_ms::HUGEINT * 302231454903657293676544 + entry_seq::HUGEINT * 16777216 + entry_idx";
+const EXIT_ORDER: &str = "exit_ms::HUGEINT * 302231454903657293676544 + exit_seq::HUGEINT * 16777216 + exit_idx";
+
+/// What of visits a query looks at.
+struct Columns {
+    pageviews: bool,
+    interactive_events: bool,
+    /// Pages and hosts where visits began or ended.
+    edges: BTreeSet<&'static str>,
+    /// Opening attributes.
+    opening: BTreeSet<&'static str>,
+}
+
+/// Writes `visits`: each once, if it overlaps the range, with `visit_id`, `visitor_id`, `first_ms`, `last_ms` and what the query looks at; a
+/// comma follows. `opening` are the filters that all fragments of a visit answer alike.
+pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &[Source], opening: &[&Filter], parameters: &mut Parameters) {
+    let columns = Columns::new(scope.query);
+    let condition = predicate::all(opening.iter().copied(), Subject::Visit, parameters);
+    let condition = if opening.is_empty() { String::new() } else { format!(" WHERE {condition}") };
+    let Range { start_ms, end_ms } = scope.range;
+    let _infallible = writeln!(
+        sql,
+        "visits AS (SELECT visit_id, min(visitor_id) AS visitor_id, min(first_ms) AS first_ms, max(last_ms) AS last_ms{} FROM (\n{}\n) AS visits{condition} \
+         GROUP BY visit_id HAVING min(first_ms) < {end_ms} AND max(last_ms) >= {start_ms}),",
+        columns.merged(),
+        columns.fragments(scope, sources),
+    );
+}
+
+impl Columns {
+    fn new(query: &Query) -> Self {
+        let asks = |metric| query.metrics.contains(&metric);
+        let (mut edges, mut opening) = (BTreeSet::new(), BTreeSet::new());
+        let needs_bounces = asks(Metric::BounceRate);
+        let mut add = |dimension: &Dimension| match dimension {
+            Dimension::Visit(field) => drop(opening.insert(field.column())),
+            Dimension::Edge(field) => drop(edges.insert(field.column())),
+            // For figures of visits, the page of a visit is the one it began with.
+            Dimension::Page => drop(edges.insert(EdgeField::EntryPage.column())),
+            Dimension::Hostname => drop(edges.insert(EdgeField::EntryHostname.column())),
+            _ => {}
+        };
+        query.dimensions.iter().for_each(&mut add);
+        query.each_filter(&mut |filter, _, _| {
+            if let Filter::Leaf(leaf) = filter {
+                add(&leaf.dimension);
+            }
+        });
+        if query.looks_at_edges() {
+            // Rows take all four of their visit.
+            let all = [EdgeField::EntryPage, EdgeField::EntryHostname, EdgeField::ExitPage, EdgeField::ExitHostname];
+            edges.extend(all.map(EdgeField::column));
+        }
+        Self { pageviews: asks(Metric::ViewsPerVisit), interactive_events: needs_bounces, edges, opening }
+    }
+
+    /// The columns of a whole visit, each after a comma.
+    fn merged(&self) -> String {
+        let mut sql = String::new();
+        for (is_needed, column) in [(self.pageviews, "pageviews"), (self.interactive_events, "interactive_events")] {
+            if is_needed {
+                let _infallible = write!(sql, ", sum({column}) AS {column}");
+            }
+        }
+        for column in &self.edges {
+            let (function, order) =
+                if column.starts_with("entry") { ("arg_min", ENTRY_ORDER) } else { ("arg_max", EXIT_ORDER) };
+            let _infallible = write!(sql, ", {function}({column}, {order}) AS {column}");
+        }
+        for column in &self.opening {
+            let _infallible = write!(sql, ", min({column}) AS {column}");
+        }
+        sql
+    }
+
+    fn fragments(&self, scope: &Scope<'_>, sources: &[Source]) -> String {
+        let (start_ms, end_ms) = (scope.range.start_ms - VISIT_REACH_MS, scope.range.end_ms + VISIT_REACH_MS);
+        let site_id = scope.site_id;
+        let (of_part, of_row) = (self.of_part(), self.of_row());
+        let select = |source: &Source| match source {
+            Source::Part { schema } => format!(
+                "SELECT {of_part} FROM {schema}.visits WHERE site_id = {site_id} AND bot = 0 AND last_ms >= {start_ms} AND first_ms < {end_ms}"
+            ),
+            Source::Tail { .. } => {
+                let live = live_rows(source, site_id);
+                format!("SELECT {of_row} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'")
+            }
+        };
+        let selects: Vec<String> = sources.iter().map(select).collect();
+        if selects.is_empty() { format!("SELECT {of_part} FROM nothing.visits") } else { selects.join("\nUNION ALL ") }
+    }
+
+    /// The columns of a fragment.
+    fn of_part(&self) -> String {
+        let mut columns = vec!["visit_id", "visitor_id", "first_ms", "last_ms"];
+        if self.pageviews {
+            columns.push("pageviews");
+        }
+        if self.interactive_events {
+            columns.push("interactive_events");
+        }
+        for (begin, order) in [("entry", ["entry_ms", "entry_seq", "entry_idx"]), ("exit", ["exit_ms", "exit_seq", "exit_idx"])] {
+            if self.edges.iter().any(|column| column.starts_with(begin)) {
+                columns.extend(order);
+            }
+        }
+        columns.extend(&self.edges);
+        columns.extend(&self.opening);
+        columns.join(", ")
+    }
+
+    /// The same of an event row, which is a fragment of one event.
+    fn of_row(&self) -> String {
+        let mut columns = vec!["visit_id", "visitor_id", "event_ms", "event_ms"];
+        if self.pageviews {
+            columns.push("CAST(name = 'pageview' AS UBIGINT)");
+        }
+        if self.interactive_events {
+            columns.push("CAST(interactive AS UBIGINT)");
+        }
+        for begin in ["entry", "exit"] {
+            if self.edges.iter().any(|column| column.starts_with(begin)) {
+                columns.extend(["CASE WHEN name = 'pageview' THEN event_ms END", "seq", "idx"]);
+            }
+        }
+        columns.extend(self.edges.iter().map(|column| if column.ends_with("hostname") { "hostname" } else { "pathname" }));
+        columns.extend(&self.opening);
+        columns.join(", ")
+    }
+}
