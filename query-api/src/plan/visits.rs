@@ -75,8 +75,7 @@ impl Columns {
             }
         }
         for column in &self.edges {
-            let (function, order) =
-                if column.starts_with("entry") { ("arg_min", ENTRY_ORDER) } else { ("arg_max", EXIT_ORDER) };
+            let (function, order) = if column.starts_with("entry") { ("arg_min", ENTRY_ORDER) } else { ("arg_max", EXIT_ORDER) };
             let _infallible = write!(sql, ", {function}({column}, {order}) AS {column}");
         }
         for column in &self.opening {
@@ -102,41 +101,35 @@ impl Columns {
         if selects.is_empty() { format!("SELECT {of_part} FROM nothing.visits") } else { selects.join("\nUNION ALL ") }
     }
 
-    /// The columns of a fragment.
-    fn of_part(&self) -> String {
-        let mut columns = vec!["visit_id", "visitor_id", "first_ms", "last_ms"];
+    /// The columns of a fragment, and the same of an event row, which is a fragment of one event.
+    fn pairs(&self) -> Vec<(&'static str, &'static str)> {
+        let mut pairs =
+            vec![("visit_id", "visit_id"), ("visitor_id", "visitor_id"), ("first_ms", "event_ms"), ("last_ms", "event_ms")];
         if self.pageviews {
-            columns.push("pageviews");
+            pairs.push(("pageviews", "CAST(name = 'pageview' AS UBIGINT)"));
         }
         if self.interactive_events {
-            columns.push("interactive_events");
+            pairs.push(("interactive_events", "CAST(interactive AS UBIGINT)"));
         }
-        for (begin, order) in [("entry", ["entry_ms", "entry_seq", "entry_idx"]), ("exit", ["exit_ms", "exit_seq", "exit_idx"])] {
+        for (begin, [ms, seq, idx]) in
+            [("entry", ["entry_ms", "entry_seq", "entry_idx"]), ("exit", ["exit_ms", "exit_seq", "exit_idx"])]
+        {
             if self.edges.iter().any(|column| column.starts_with(begin)) {
-                columns.extend(order);
+                pairs.extend([(ms, "CASE WHEN name = 'pageview' THEN event_ms END"), (seq, "seq"), (idx, "idx")]);
             }
         }
-        columns.extend(&self.edges);
-        columns.extend(&self.opening);
-        columns.join(", ")
+        pairs.extend(
+            self.edges.iter().map(|column| (*column, if column.ends_with("hostname") { "hostname" } else { "pathname" })),
+        );
+        pairs.extend(self.opening.iter().map(|column| (*column, *column)));
+        pairs
     }
 
-    /// The same of an event row, which is a fragment of one event.
+    fn of_part(&self) -> String {
+        self.pairs().iter().map(|(column, _)| *column).collect::<Vec<_>>().join(", ")
+    }
+
     fn of_row(&self) -> String {
-        let mut columns = vec!["visit_id", "visitor_id", "event_ms", "event_ms"];
-        if self.pageviews {
-            columns.push("CAST(name = 'pageview' AS UBIGINT)");
-        }
-        if self.interactive_events {
-            columns.push("CAST(interactive AS UBIGINT)");
-        }
-        for begin in ["entry", "exit"] {
-            if self.edges.iter().any(|column| column.starts_with(begin)) {
-                columns.extend(["CASE WHEN name = 'pageview' THEN event_ms END", "seq", "idx"]);
-            }
-        }
-        columns.extend(self.edges.iter().map(|column| if column.ends_with("hostname") { "hostname" } else { "pathname" }));
-        columns.extend(&self.opening);
-        columns.join(", ")
+        self.pairs().iter().map(|(column, value)| format!("{value} AS {column}")).collect::<Vec<_>>().join(", ")
     }
 }

@@ -50,6 +50,10 @@ pub(crate) async fn run(python: Option<&str>, part: &str, report: &mut Report) -
     let served = region.serve().await?;
     let text = format!("{:.1} s, {:.0} ms CPU, {}", began.elapsed().as_secs_f64(), served.cpu_ms()?, memory(&served)?);
     report.add("start until ready", text, "");
+    served.idle().await?;
+    let text = format!("{:.0} s, {:.1} s CPU, {}", began.elapsed().as_secs_f64(), served.cpu_ms()? / 1e3, memory(&served)?);
+    report.add("the same, until all small parts are bundled", text, "");
+    drop(served);
 
     if part != "mix" {
         eprintln!("[3/4] the questions of a dashboard");
@@ -57,12 +61,15 @@ pub(crate) async fn run(python: Option<&str>, part: &str, report: &mut Report) -
             for span in SPANS {
                 drop_file_pages()?;
                 let fresh = region.serve().await?;
+                fresh.idle().await?;
                 dashboard(&fresh, other.as_mut(), (size, site_id), span, report).await?;
             }
         }
     }
     if part != "set" {
         eprintln!("[4/4] a mix of them under load");
+        let served = region.serve().await?;
+        served.idle().await?;
         mix::measure(&served, report).await?;
         report.add("memory after the mix, all parts attached", memory(&served)?, "≤ 1 GB");
     }

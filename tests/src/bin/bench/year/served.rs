@@ -23,6 +23,8 @@ use weir_rollup::rules::Rules;
 /// The only key.
 pub(crate) const KEY: &str = "weir_bench";
 const READY_WITHIN: Duration = Duration::from_mins(5);
+/// It has no work left when it did nearly nothing for so long.
+const IDLE_FOR: Duration = Duration::from_secs(2);
 
 /// A nats-server with everything that a query API reads beside the files.
 pub(crate) struct Region {
@@ -177,6 +179,19 @@ impl Served {
     pub(crate) fn cpu_ms(&self) -> Result<f64> {
         let clock = nix::time::clock_getcpuclockid(nix::unistd::Pid::from_raw(self.pid() as i32))?;
         Ok(nix::time::clock_gettime(clock)?.num_nanoseconds() as f64 / 1e6)
+    }
+
+    /// Waits until the process has no work of its own left.
+    pub(crate) async fn idle(&self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let before = self.cpu_ms()?;
+            tokio::time::sleep(IDLE_FOR).await;
+            if self.cpu_ms()? - before < 0.05 * IDLE_FOR.as_secs_f64() * 1e3 {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < READY_WITHIN, "the query API does not come to rest");
+        }
     }
 
     /// Asks; the answer's text.
