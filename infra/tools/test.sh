@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # `make test`: every test. The end-to-end tests run the release build.
 source "$(dirname "$0")/steps.sh"
-steps 7
+steps 8
 step "build" infra/tools/build.sh
 step "front-end unit tests" bash -c 'npm run --silent test --workspace @weir/dashboard && npm run --silent test --workspace @weir/tracker'
 step "JavaScript package of the event crate" bash -c 'infra/tools/build-wasm-pkg.sh && node --test wasm-pkg/tests/*.test.cjs'
 step "the worker deploys to Cloudflare (wrangler --dry-run; the first time it brings 400 MB, half a minute)" infra/tools/wrangler-dry-run.sh
+step "clients that the query API is tested with (the first time they bring 230 MB)" infra/tools/setup-clients.sh
 step "unit, property and service tests" cargo test
 step "unit tests of the two Wasm crates, run natively" cargo test -p weir-edge-worker -p weir-wasm-pkg
 step "end-to-end tests" cargo test -p weir-tests -- --test-threads=1

@@ -5,6 +5,7 @@ mod api;
 mod authorisation;
 mod bundles;
 mod clients;
+mod contract;
 mod engine;
 mod fixture;
 mod goals;

@@ -51,6 +51,7 @@ async fn every_route_is_described_and_nothing_else() {
     let described: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
     let mut routed = literals(&root().join("query-api/src"), ".route(\"");
     routed.retain(|path| !DASHBOARD.contains(&path.as_str()));
+    let routed: BTreeSet<String> = routed.into_iter().map(|path| path.replace("{*", "{")).collect();
     let missing: Vec<_> = routed.difference(&described).collect();
     assert!(
         missing.is_empty(),
@@ -116,12 +117,14 @@ async fn schemathesis_finds_nothing() {
     let fixture = fixture();
     let url = serve(&fixture).await;
     let mut command = tool("clients", "schemathesis");
-    command.current_dir(root().join("tests/contract")).args(["--config-file", "schemathesis.toml", "run"]);
+    let contract = root().join("tests/contract");
+    // It keeps notes where it runs.
+    command.current_dir(fixture.folder()).arg("--config-file").arg(contract.join("schemathesis.toml")).arg("run");
     command.arg(format!("{url}/api/openapi.json")).args(["--header", &format!("Authorization: Bearer {ADMIN_KEY}")]);
     command
         .env("HOME", fixture.folder())
         .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
-        .env("PYTHONPATH", ".")
+        .env("PYTHONPATH", &contract)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let (is_clean, report, errors) = run(command, "").await;
     assert!(is_clean, "{report}{errors}");

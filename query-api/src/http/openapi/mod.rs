@@ -2,7 +2,7 @@
 
 mod request;
 
-use super::{api, status, v1};
+use super::{api, session, sites, status, v1};
 use crate::error::ApiError;
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -31,6 +31,7 @@ use utoipa::OpenApi;
         (name = "stats", description = "Figures."),
         (name = "stats v1", description = "Figures in the words of the older API."),
         (name = "sites", description = "What is measured."),
+        (name = "sessions", description = "Cookies of the dashboard."),
         (name = "operations", description = "How the system does."),
     )
 )]
@@ -58,7 +59,10 @@ pub(super) async fn query_schema() -> Json<Value> {
 
 /// The document of the handlers and of what they do not say one by one. Texts are the keys of all of its maps, so that it can always be written.
 fn document() -> Value {
-    serde_json::to_value(Handlers::openapi()).ok().and_then(complete).unwrap_or_default()
+    let mut handlers = Handlers::openapi();
+    handlers.merge(sites::Described::openapi());
+    handlers.merge(session::Described::openapi());
+    serde_json::to_value(handlers).ok().and_then(complete).unwrap_or_default()
 }
 
 /// Adds the key, the faults, and the body of a query. `None` = not a document.

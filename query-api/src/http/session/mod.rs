@@ -16,7 +16,18 @@ use std::sync::Arc;
 /// How long a session is good, seconds.
 const LIFE_S: u64 = 12 * 60 * 60;
 
+/// How these routes are described: a route that is not named here fails a test.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(sign_in, sign_out, open_link))]
+pub(super) struct Described;
+
 /// `POST /api/session` `{"key": "…"}`: a session with what the key permits.
+#[utoipa::path(
+    post, path = "/api/session", operation_id = "sign_in", tag = "sessions",
+    security(()),
+    request_body = Object,
+    responses((status = 200, description = "A cookie stands for the key.", body = Object))
+)]
 pub(super) async fn sign_in(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
     let body = read_json(body).await?;
     let key = body.get("key").and_then(Value::as_str).ok_or(ApiError::NoKey)?;
@@ -25,12 +36,24 @@ pub(super) async fn sign_in(State(service): State<Arc<Service>>, headers: Header
 }
 
 /// `DELETE /api/session`: forgets both sessions.
+#[utoipa::path(
+    delete, path = "/api/session", operation_id = "sign_out", tag = "sessions",
+    security(()),
+    responses((status = 200, description = "The cookie is void.", body = Object))
+)]
 pub(super) async fn sign_out(headers: HeaderMap) -> Result<Response, ApiError> {
     let cookies = [cookie(&headers, SESSION_COOKIE, "", 0)?, cookie(&headers, LINK_COOKIE, "", 0)?];
     Ok((StatusCode::NO_CONTENT, AppendHeaders(cookies)).into_response())
 }
 
 /// `POST /api/share/{slug}/session` `{"password": "…"}`: a session that reads the link's site.
+#[utoipa::path(
+    post, path = "/api/share/{slug}/session", operation_id = "open_shared_link", tag = "sessions",
+    security(()),
+    params(("slug" = String, Path)),
+    request_body = Object,
+    responses((status = 200, description = "A cookie stands for the link.", body = Object))
+)]
 pub(super) async fn open_link(
     State(service): State<Arc<Service>>,
     Path(slug): Path<String>,

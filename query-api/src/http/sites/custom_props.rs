@@ -21,6 +21,11 @@ const CREATE: &str = "create a custom property";
 const DELETE: &str = "delete a custom property";
 
 /// `GET /api/v1/sites/custom-props`.
+#[utoipa::path(
+    get, path = "/api/v1/sites/custom-props", operation_id = "list_custom_props", tag = "sites",
+    params(("site_id" = String, Query, description = "Domain of the site."), ("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Custom properties of the site.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -35,6 +40,11 @@ pub(super) async fn index(
 }
 
 /// `PUT /api/v1/sites/custom-props`.
+#[utoipa::path(
+    put, path = "/api/v1/sites/custom-props", operation_id = "allow_custom_prop", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "It is allowed.", body = Object))
+)]
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -66,6 +76,11 @@ pub(super) async fn create(
 }
 
 /// `DELETE /api/v1/sites/custom-props/{property}`.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/custom-props/{property}", operation_id = "disallow_custom_prop", tag = "sites",
+    params(("property" = String, Path), ("site_id" = String, Query, description = "Domain of the site.")),
+    responses((status = 200, description = "It is no longer allowed.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(name): Path<String>,

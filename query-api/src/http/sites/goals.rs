@@ -30,6 +30,11 @@ const CREATE: &str = "create a goal";
 const DELETE: &str = "delete a goal";
 
 /// `GET /api/v1/sites/goals`: newest first.
+#[utoipa::path(
+    get, path = "/api/v1/sites/goals", operation_id = "list_goals", tag = "sites",
+    params(("site_id" = String, Query, description = "Domain of the site."), ("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Goals of the site, newest first.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -45,6 +50,11 @@ pub(super) async fn index(
 }
 
 /// `PUT /api/v1/sites/goals`: the goal that is reached by this, added if there is none.
+#[utoipa::path(
+    put, path = "/api/v1/sites/goals", operation_id = "find_or_create_goal", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "The goal.", body = Object))
+)]
 pub(super) async fn find_or_create(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -63,6 +73,11 @@ pub(super) async fn find_or_create(
 }
 
 /// `DELETE /api/v1/sites/goals/{goal_id}`.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/goals/{goal_id}", operation_id = "delete_goal", tag = "sites",
+    params(("goal_id" = String, Path), ("site_id" = String, Query, description = "Domain of the site.")),
+    responses((status = 200, description = "It is deleted.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(goal_id): Path<String>,

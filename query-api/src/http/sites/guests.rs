@@ -16,6 +16,11 @@ use std::sync::Arc;
 const NO_GUESTS: &str = "Guests are not supported. Please share the site by a shared link or a key of its own instead.";
 
 /// `GET /api/v1/sites/teams`: the accounts that the key knows of.
+#[utoipa::path(
+    get, path = "/api/v1/sites/teams", operation_id = "list_teams", tag = "sites",
+    params(("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Accounts of the key.", body = Object))
+)]
 pub(super) async fn teams(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -32,6 +37,11 @@ pub(super) async fn teams(
 }
 
 /// `GET /api/v1/sites/guests`: nobody.
+#[utoipa::path(
+    get, path = "/api/v1/sites/guests", operation_id = "list_guests", tag = "sites",
+    params(("site_id" = String, Query, description = "Domain of the site."), ("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Guests of the site.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -46,6 +56,11 @@ pub(super) async fn index(
 }
 
 /// `PUT /api/v1/sites/guests`: refused, whoever it is.
+#[utoipa::path(
+    put, path = "/api/v1/sites/guests", operation_id = "invite_guest", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "The guest.", body = Object))
+)]
 pub(super) async fn invite(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -62,6 +77,11 @@ pub(super) async fn invite(
 }
 
 /// `DELETE /api/v1/sites/guests/{email}`: he is none.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/guests/{email}", operation_id = "remove_guest", tag = "sites",
+    params(("email" = String, Path), ("site_id" = String, Query, description = "Domain of the site.")),
+    responses((status = 200, description = "It is removed.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(_email): Path<String>,

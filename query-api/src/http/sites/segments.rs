@@ -26,6 +26,11 @@ const CREATE: &str = "create segment";
 const DELETE: &str = "delete segment";
 
 /// `GET /api/segments`: those of the site, and the caller's own; newest first.
+#[utoipa::path(
+    get, path = "/api/segments", operation_id = "list_segments", tag = "sites",
+    params(("site_id" = String, Query, description = "Domain of the site."), ("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Segments of the site that the key may use.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -40,6 +45,11 @@ pub(super) async fn index(
 }
 
 /// `POST /api/segments`.
+#[utoipa::path(
+    post, path = "/api/segments", operation_id = "create_segment", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "The segment.", body = Object))
+)]
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -67,6 +77,11 @@ pub(super) async fn create(
 }
 
 /// `DELETE /api/segments/{segment_id}`.
+#[utoipa::path(
+    delete, path = "/api/segments/{segment_id}", operation_id = "delete_segment", tag = "sites",
+    params(("segment_id" = String, Path), ("site_id" = String, Query, description = "Domain of the site.")),
+    responses((status = 200, description = "It is deleted.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(segment_id): Path<String>,

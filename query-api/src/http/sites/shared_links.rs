@@ -25,6 +25,11 @@ const OTHER_PASSWORD: &str =
     "A shared link of this name is there, with another password or none. Delete it first, or choose another name.";
 
 /// `GET /api/v1/sites/shared-links`: ours; Plausible has no such route. For those who could make one.
+#[utoipa::path(
+    get, path = "/api/v1/sites/shared-links", operation_id = "list_shared_links", tag = "sites",
+    params(("site_id" = String, Query, description = "Domain of the site."), ("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Shared links of the site.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -39,6 +44,11 @@ pub(super) async fn index(
 }
 
 /// `PUT /api/v1/sites/shared-links`: the link of a name, made if there is none. `password` is ours.
+#[utoipa::path(
+    put, path = "/api/v1/sites/shared-links", operation_id = "find_or_create_shared_link", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "The link.", body = Object))
+)]
 pub(super) async fn find_or_create(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -66,6 +76,11 @@ pub(super) async fn find_or_create(
 }
 
 /// `DELETE /api/v1/sites/shared-links/{link_id}`: ours. Ends all sessions of the link.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/shared-links/{link_id}", operation_id = "delete_shared_link", tag = "sites",
+    params(("link_id" = String, Path), ("site_id" = String, Query, description = "Domain of the site.")),
+    responses((status = 200, description = "It is deleted.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(link_id): Path<String>,

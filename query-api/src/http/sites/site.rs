@@ -23,6 +23,11 @@ const NO_CHANGES: &str = "Payload must contain at least one of the parameters 'd
 const WITHOUT_SWITCH: [&str; 4] = ["track_404_pages", "revenue_tracking", "tagged_events", "pageview_props"];
 
 /// `GET /api/v1/sites`.
+#[utoipa::path(
+    get, path = "/api/v1/sites", operation_id = "list_sites", tag = "sites",
+    params(("limit" = Option<u64>, Query, nullable = false, minimum = 1), ("after" = Option<String>, Query, nullable = false), ("before" = Option<String>, Query, nullable = false)),
+    responses((status = 200, description = "Sites of the key, newest first, with `meta` for paging.", body = Object))
+)]
 pub(super) async fn index(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -40,6 +45,11 @@ pub(super) async fn index(
 }
 
 /// `POST /api/v1/sites`.
+#[utoipa::path(
+    post, path = "/api/v1/sites", operation_id = "create_site", tag = "sites",
+    request_body = Object,
+    responses((status = 200, description = "The site.", body = Object))
+)]
 pub(super) async fn create(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -69,6 +79,11 @@ pub(super) async fn create(
 }
 
 /// `GET /api/v1/sites/{site_id}`.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site_id}", operation_id = "site", tag = "sites",
+    params(("site_id" = String, Path)),
+    responses((status = 200, description = "The site.", body = Object))
+)]
 pub(super) async fn show(
     State(service): State<Arc<Service>>,
     Path(site_id): Path<String>,
@@ -82,6 +97,12 @@ pub(super) async fn show(
 }
 
 /// `PUT /api/v1/sites/{site_id}`: another domain, another configuration of its script, or both.
+#[utoipa::path(
+    put, path = "/api/v1/sites/{site_id}", operation_id = "update_site", tag = "sites",
+    params(("site_id" = String, Path)),
+    request_body = Object,
+    responses((status = 200, description = "The site.", body = Object))
+)]
 pub(super) async fn update(
     State(service): State<Arc<Service>>,
     Path(site_id): Path<String>,
@@ -115,6 +136,11 @@ pub(super) async fn update(
 }
 
 /// `DELETE /api/v1/sites/{site_id}`.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/{site_id}", operation_id = "delete_site", tag = "sites",
+    params(("site_id" = String, Path)),
+    responses((status = 200, description = "It is deleted.", body = Object))
+)]
 pub(super) async fn remove(
     State(service): State<Arc<Service>>,
     Path(site_id): Path<String>,
