@@ -1,5 +1,7 @@
 //! The answer to a query as JSON, keys in the order of the contract: results, meta, query.
 
+use crate::buckets::Buckets;
+use crate::comparison::{self, ComparedRow};
 use crate::engine::{Cell, Rows};
 use crate::money;
 use crate::query::calendar::Calendar;
@@ -21,10 +23,16 @@ pub struct Answer {
     query: EchoedQuery,
 }
 
+/// One result.
 #[derive(Debug, Serialize, ToSchema)]
-struct Row {
-    metrics: Vec<Value>,
-    dimensions: Vec<Value>,
+pub struct Row {
+    /// Its figures, in the order of the query's metrics.
+    pub metrics: Vec<Value>,
+    /// Its labels, in the order of the query's dimensions.
+    pub dimensions: Vec<Value>,
+    /// What it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparedRow>,
 }
 
 /// How fresh and complete the answer is.
@@ -35,9 +43,15 @@ pub struct Meta {
     /// What is to be known of metrics, by their names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metric_warnings: BTreeMap<&'static str, MetricWarning>,
+    /// Why not, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imports_skip_reason: Option<&'static str>,
     /// Labels of all time buckets of the range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_labels: Option<Vec<String>>,
+    /// Labels of all time buckets of the range that is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison_time_labels: Option<Vec<String>>,
     /// Results before pagination.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_rows: Option<i64>,
@@ -73,6 +87,8 @@ struct EchoedQuery {
     site_id: String,
     metrics: Vec<String>,
     date_range: [String; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison_date_range: Option<[String; 2]>,
     filters: Value,
     dimensions: Vec<String>,
     #[schema(value_type = Vec<Vec<String>>)]
@@ -97,45 +113,52 @@ pub struct Context<'a> {
     pub range: Range,
     /// Its clock.
     pub calendar: &'a Calendar,
-    /// The bucket of the dimension of time.
-    pub time_unit: TimeUnit,
+    /// Its buckets of time.
+    pub buckets: &'a Buckets,
+    /// What the results are compared with.
+    pub compared: Option<Compared>,
+}
+
+/// The results of another range.
+pub struct Compared {
+    /// The range.
+    pub range: Range,
+    /// Its clock.
+    pub calendar: Calendar,
+    /// Its buckets of time.
+    pub buckets: Buckets,
+    /// What was found, as [`crate::plan::compared`] orders the columns.
+    pub rows: Rows,
 }
 
 impl Answer {
     /// Puts rows, as [`crate::plan::results`] orders their columns, and what is known of them together.
-    pub fn new(query: Query, rows: Rows, context: &Context<'_>, mut meta: Meta) -> Self {
+    pub fn new(query: Query, rows: Rows, context: Context<'_>, mut meta: Meta) -> Self {
         meta.metric_warnings = metric_warnings(&query);
-        let money = Money::new(&query);
-        let time = query.time_dimension().map(|(index, _)| index);
-        let (dimensions, metrics) = (query.dimensions.len(), query.metrics.len());
+        let columns = query.dimensions.len() + query.metrics.len();
         if query.total_rows {
-            let total = rows.first().and_then(|row| row.get(dimensions + metrics));
+            let total = rows.first().and_then(|row| row.get(columns));
             meta.total_rows = Some(if let Some(Cell::Integer(total)) = total { *total } else { 0 });
         }
-        let results =
-            rows.into_iter().filter(|row| !(query.total_rows && is_empty_page(row, dimensions, metrics))).map(|mut row| {
-                row.truncate(dimensions + metrics);
-                let metrics = row.split_off(dimensions);
-                let dimension = |(index, cell): (usize, Cell)| match cell {
-                    Cell::Integer(ordinal) if Some(index) == time => context.calendar.label(context.time_unit, ordinal).into(),
-                    other => value(other),
-                };
-                let currency = money.currency(&row);
-                Row {
-                    metrics: metrics
-                        .into_iter()
-                        .enumerate()
-                        .map(|(index, cell)| money.value(index, cell, currency.as_deref()))
-                        .collect(),
-                    dimensions: row.into_iter().enumerate().map(dimension).collect(),
-                }
-            });
-        let results = results.collect();
+        if query.imports_meta {
+            meta.imports_skip_reason = Some("no_imported_data");
+        }
+        if query.time_labels {
+            meta.time_labels = Some(context.buckets.labels.clone());
+            meta.comparison_time_labels = context.compared.as_ref().map(|compared| compared.buckets.labels.clone());
+        }
+        let mut results = read(&query, rows, context.calendar, context.buckets.unit);
+        let comparison_date_range = context.compared.as_ref().map(|compared| compared.range.echo(context.zone));
+        if let Some(Compared { calendar, buckets, rows, .. }) = context.compared {
+            let compared = read(&query, rows, &calendar, buckets.unit);
+            results = comparison::join(&query, results, compared, &context.buckets.labels, &buckets.labels);
+        }
         let Echo { metrics, dimensions, filters, order_by, include } = query.echo;
         let echo = EchoedQuery {
             site_id: context.site.to_owned(),
             metrics,
             date_range: context.range.echo(context.zone),
+            comparison_date_range,
             filters,
             dimensions,
             order_by,
@@ -183,9 +206,46 @@ fn metric_warnings(query: &Query) -> BTreeMap<&'static str, MetricWarning> {
     metrics.map(|metric| (Metric::name(*metric), MetricWarning { code, warning })).collect()
 }
 
-/// With `total_rows`, a page past the end is one row of nothing but the total.
-fn is_empty_page(row: &[Cell], dimensions: usize, metrics: usize) -> bool {
-    row.iter().take(dimensions + metrics).all(|cell| *cell == Cell::Null)
+/// Rows as results: labels, then figures.
+fn read(query: &Query, rows: Rows, calendar: &Calendar, unit: TimeUnit) -> Vec<Row> {
+    let time = query.time_dimension().map(|(index, _)| index);
+    let (dimensions, metrics) = (query.dimensions.len(), query.metrics.len());
+    let money = Money::new(query);
+    let results = rows.into_iter().filter(|row| !is_empty_page(query, row)).map(|mut row| {
+        row.truncate(dimensions + metrics);
+        let metrics = row.split_off(dimensions);
+        let dimension = |(index, cell): (usize, Cell)| match cell {
+            Cell::Integer(ordinal) if Some(index) == time => calendar.label(unit, ordinal).into(),
+            other => value(other),
+        };
+        let currency = money.currency(&row);
+        let metric = |(index, cell)| money.value(index, cell, currency.as_deref());
+        Row {
+            metrics: metrics.into_iter().enumerate().map(metric).collect(),
+            dimensions: row.into_iter().enumerate().map(dimension).collect(),
+            comparison: None,
+        }
+    });
+    results.collect()
+}
+
+/// The labels of results, without those of time: what [`crate::plan::compared`] takes.
+pub fn labels(query: &Query, rows: &Rows) -> Vec<Vec<String>> {
+    let time = query.time_dimension().map(|(index, _)| index);
+    let text = |cell: &Cell| if let Cell::Text(text) = cell { text.clone() } else { String::new() };
+    let of_row = |row: &Vec<Cell>| {
+        let cells = row.iter().take(query.dimensions.len()).enumerate().filter(|(index, _)| Some(*index) != time);
+        cells.map(|(_, cell)| text(cell)).collect()
+    };
+    rows.iter().filter(|row| !is_empty_page(query, row)).map(of_row).collect()
+}
+
+/// With `total_rows`, a page past the end is one row of nothing but the total. Labels are never null; without any there is one result.
+fn is_empty_page(query: &Query, row: &[Cell]) -> bool {
+    match row.first().filter(|_| !query.dimensions.is_empty()) {
+        Some(label) => *label == Cell::Null,
+        None => query.offset > 0,
+    }
 }
 
 fn value(cell: Cell) -> Value {

@@ -5,8 +5,10 @@
 //! [`control`] decides who may read what; [`service`] puts an answer together; [`http`] is the outside.
 
 pub mod answer;
+pub mod buckets;
 pub mod bundling;
 pub mod clock;
+pub mod comparison;
 mod config;
 pub mod control;
 pub mod engine;
@@ -14,6 +16,7 @@ pub mod error;
 pub mod http;
 pub mod ledger;
 pub mod money;
+mod places;
 pub mod plan;
 pub mod query;
 pub mod revision;

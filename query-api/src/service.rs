@@ -1,14 +1,15 @@
 //! Answering: from a validated query and a site to JSON, on one consistent view of the site's partition.
 
-use crate::answer::{Answer, Context, IDENTITY_WINDOW, Meta};
+use crate::answer::{self, Answer, Compared, Context, IDENTITY_WINDOW, Meta};
+use crate::buckets::Buckets;
 use crate::clock::Clock;
 use crate::control::Directory;
-use crate::engine::{AttachedPart, Cell, Engine, EngineError, Session};
+use crate::engine::{AttachedPart, Cell, Engine, EngineError, Rows, Session};
 use crate::error::ApiError;
 use crate::ledger::{self, LedgerAnswer, Period, Whose};
-use crate::plan::{self, Scope, Source};
+use crate::plan::{self, Scope, Source, Sources};
 use crate::query::calendar::Calendar;
-use crate::query::{DateRange, Query, RESULTS_MAX, Range, Refusal, TimeUnit};
+use crate::query::{DateRange, Query, Range, Refusal};
 use crate::revision::{Revision, Revisions};
 use crate::tail::{self, PartitionView};
 use crate::telemetry::Telemetry;
@@ -158,27 +159,24 @@ impl Question<'_> {
         }
         let zone = zone(self.site);
         let first_event_ms = if query.date_range == DateRange::All { self.first_event_ms(session)? } else { None };
-        let range = query.date_range.resolve(zone, self.now_ms, first_event_ms);
+        let range = query.range(zone, self.now_ms, first_event_ms);
         let calendar = Calendar::new(zone, range.start_ms, range.end_ms);
-        let buckets = match Buckets::new(&query, &calendar, range, zone) {
+        let buckets = match Buckets::new(&query, &calendar, range, zone, self.now_ms) {
             Ok(buckets) => buckets,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let attached = Attached::new(session, self.view, self.store, self.site.id, tail::fragment_range(range))?;
-        let sources = tail::sources(self.view, self.site.id, range, |name| attached.schema(name));
-        let scope = Scope {
-            query: &query,
-            site_id: self.site.id,
-            range,
-            calendar: &calendar,
-            time_unit: buckets.unit,
-            skipped: &buckets.skipped,
+        let scope = Scope { query: &query, site_id: self.site.id, range, calendar: &calendar, time_unit: buckets.unit };
+        let rows = self.rows(session, &scope, plan::results)?;
+        let compared = match self.compared(session, &scope, zone, &rows)? {
+            Ok(compared) => compared,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        let rows = session.query(&plan::results(&scope, &sources))?;
         let meta = Meta {
             imports_included: false,
             metric_warnings: BTreeMap::new(),
-            time_labels: query.time_labels.then_some(buckets.labels),
+            imports_skip_reason: None,
+            time_labels: None,
+            comparison_time_labels: None,
             total_rows: None,
             watermark: rfc3339(self.view.watermark_ms),
             revision: self.view.revision(),
@@ -186,39 +184,51 @@ impl Question<'_> {
             regions: vec![self.region],
             identity_window: IDENTITY_WINDOW,
         };
-        let context = Context { site: self.site_name, zone, range, calendar: &calendar, time_unit: buckets.unit };
-        let answer = Answer::new(query, rows, &context, meta);
+        let context = Context { site: self.site_name, zone, range, calendar: &calendar, buckets: &buckets, compared };
+        let answer = Answer::new(query, rows, context, meta);
         // Maps with other keys than text cannot be written; there are none.
         Ok(Ok(serde_json::to_vec(&answer).unwrap_or_default().into()))
+    }
+
+    /// What the results are compared with; `None` = nothing.
+    fn compared(
+        &self,
+        session: &Session<'_>,
+        scope: &Scope<'_>,
+        zone: Tz,
+        results: &Rows,
+    ) -> Result<Result<Option<Compared>, Refusal>, EngineError> {
+        let Some(range) = scope.query.compared_range(scope.range, zone, self.now_ms) else { return Ok(Ok(None)) };
+        let calendar = Calendar::new(zone, range.start_ms, range.end_ms);
+        let buckets = match scope.query.time_dimension() {
+            None => Ok(Buckets { unit: scope.time_unit, labels: Vec::new() }),
+            Some(_) => Buckets::of(scope.time_unit, &calendar, range, zone, self.now_ms),
+        };
+        let buckets = match buckets {
+            Ok(buckets) => buckets,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let labels = answer::labels(scope.query, results);
+        let scope = Scope { range, calendar: &calendar, ..*scope };
+        let rows = self.rows(session, &scope, |scope, sources| plan::compared(scope, sources, &labels))?;
+        Ok(Ok(Some(Compared { range, calendar, buckets, rows })))
+    }
+
+    /// Runs a statement on what it needs.
+    fn rows(
+        &self,
+        session: &Session<'_>,
+        scope: &Scope<'_>,
+        statement: impl Fn(&Scope<'_>, &Sources) -> plan::Statement,
+    ) -> Result<Rows, EngineError> {
+        let attached = Attached::new(session, self.view, self.store, self.site.id, tail::fragment_range(scope.range))?;
+        let sources = tail::sources(self.view, self.site.id, scope.range, |name| attached.schema(name));
+        session.query(&statement(scope, &sources))
     }
 
     fn first_event_ms(&self, session: &Session<'_>) -> Result<Option<i64>, EngineError> {
         let attached = Attached::new(session, self.view, self.store, self.site.id, tail::EVER)?;
         integer(session, &plan::first_event(self.site.id, &attached.rows(self.view, self.site.id, tail::EVER)))
-    }
-}
-
-/// The time buckets of a query.
-struct Buckets {
-    unit: TimeUnit,
-    skipped: Vec<i64>,
-    labels: Vec<String>,
-}
-
-impl Buckets {
-    fn new(query: &Query, calendar: &Calendar, range: Range, zone: Tz) -> Result<Self, Refusal> {
-        let Some((_, unit)) = query.time_dimension() else {
-            return Ok(Self { unit: TimeUnit::Day, skipped: Vec::new(), labels: Vec::new() });
-        };
-        let unit = unit.unwrap_or_else(|| query.date_range.auto_unit(zone, range));
-        let ordinals = calendar.ordinals(unit, RESULTS_MAX);
-        if ordinals.len() > RESULTS_MAX {
-            return Err(Refusal::TooManyBuckets { limit: RESULTS_MAX });
-        }
-        let pairs = ordinals.iter().zip(ordinals.iter().skip(1));
-        let skipped = pairs.flat_map(|(before, after)| before + 1..*after).collect();
-        let labels = if query.time_labels { ordinals.iter().map(|o| calendar.label(unit, *o)).collect() } else { Vec::new() };
-        Ok(Self { unit, skipped, labels })
     }
 }
 

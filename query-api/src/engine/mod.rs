@@ -2,6 +2,7 @@
 
 mod bundles;
 mod parts;
+mod places;
 mod run;
 mod table;
 
@@ -118,7 +119,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an instance. The database `nothing` holds the empty tables of a part.
+    /// Starts an instance. The database `nothing` holds the empty tables of a part, the schema `names` those of [`crate::places`].
     pub fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
         let flags = duckdb::Config::default()
             .with("memory_limit", format!("{}B", config.memory_bytes_max))?
@@ -131,6 +132,7 @@ impl Engine {
         catalog.execute_batch("ATTACH ':memory:' AS nothing; USE nothing;")?;
         catalog.execute_batch(part::SCHEMA)?;
         catalog.execute_batch("USE memory; CREATE SCHEMA tail;")?;
+        places::load(&catalog)?;
         Ok(Arc::new(Self {
             permits: Arc::new(Semaphore::new(config.running_max)),
             parts: Mutex::new(Parts::new(config.parts_max)),

@@ -1,9 +1,9 @@
 //! The figures: one cell for each combination of dimension values.
 
 use super::predicate::{Subject, value_sql};
-use super::{Needs, Parameters, Scope, conversion, goals, revenue};
+use super::{Needs, Parameters, Scope, conversion, goals, pages, revenue};
 use crate::query::goals::is_scroll;
-use crate::query::{Dimension, EdgeField, Metric, Query};
+use crate::query::{Dimension, EdgeField, Metric, Query, Range};
 use std::fmt::Write;
 
 /// Writes `row_cells`, `visit_cells` and `cells`.
@@ -23,13 +23,19 @@ fn keys(query: &Query, prefix: &str) -> String {
     (0..query.dimensions.len()).map(|index| format!("{prefix}k{index}")).collect::<Vec<_>>().join(", ")
 }
 
+/// The names of the dimension columns, each followed by a comma.
+pub(super) fn names(query: &Query) -> String {
+    (0..query.dimensions.len()).fold(String::new(), |names, index| format!("{names}k{index}, "))
+}
+
 /// `GROUP BY` over the dimension columns of these indices, nothing where there are none.
 pub(super) fn group_by(indices: &[usize]) -> String {
     let keys: Vec<String> = indices.iter().map(|index| format!("k{index}")).collect();
     if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) }
 }
 
-fn all_keys(query: &Query) -> Vec<usize> {
+/// The indices of all dimensions.
+pub(super) fn all_keys(query: &Query) -> Vec<usize> {
     (0..query.dimensions.len()).collect()
 }
 
@@ -61,7 +67,7 @@ fn write_row_cells(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters
     let pageviews = "count(*) FILTER (name = 'pageview') AS pageviews";
     let _infallible = if counts_people && !counts_visits && !keys.is_empty() && revenue.is_empty() {
         // One row a visitor first: half the time of a distinct count in each group.
-        let names = names(&keys);
+        let names = names(scope.query);
         writeln!(
             sql,
             "row_cells AS (SELECT {names}count(*) AS visitors, sum(pageviews) AS pageviews, sum(events) AS events FROM (\
@@ -77,31 +83,21 @@ fn write_row_cells(sql: &mut String, scope: &Scope<'_>, needs: Needs, parameters
     };
 }
 
-/// The names of dimension columns, each followed by a comma.
-fn names(indices: &[usize]) -> String {
-    indices.iter().fold(String::new(), |names, index| format!("{names}k{index}, "))
-}
-
 fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Parameters) {
     let query = scope.query;
     let mut columns = String::new();
-    let mut where_clause = String::new();
     let mut from = "matching_visits AS visits".to_owned();
     for (index, dimension) in query.dimensions.iter().enumerate() {
         let value = match dimension {
             Dimension::Time(_) => {
                 // A visit counts in every bucket from its first to its last event.
-                let bucket = |instant: &str| scope.calendar.ordinal_sql(scope.time_unit, instant);
-                let first = bucket(&format!("greatest(first_ms, {})", scope.range.start_ms));
-                let last = bucket(&format!("least(last_ms, {})", scope.range.end_ms - 1));
+                let Range { start_ms, end_ms } = scope.range;
+                let span = scope.calendar.span_sql(scope.time_unit, "from_ms", "to_ms");
                 from = format!(
-                    "(SELECT *, unnest(range(least(first_bucket, last_bucket), greatest(first_bucket, last_bucket) + 1)) AS bucket \
-                     FROM (SELECT *, {first} AS first_bucket, {last} AS last_bucket FROM matching_visits)) AS visits"
+                    "(SELECT *, unnest({span}) AS bucket FROM (SELECT *, greatest(first_ms, {start_ms}) AS from_ms, \
+                     least(last_ms, {}) AS to_ms FROM matching_visits)) AS visits",
+                    end_ms - 1
                 );
-                if !scope.skipped.is_empty() {
-                    let skipped: Vec<String> = scope.skipped.iter().map(i64::to_string).collect();
-                    where_clause = format!(" WHERE bucket NOT IN ({})", skipped.join(", "));
-                }
                 "visits.bucket".to_owned()
             }
             // For a figure of visits, the page of a visit is the one it began with.
@@ -120,12 +116,8 @@ fn write_visit_cells(sql: &mut String, scope: &Scope<'_>, parameters: &mut Param
         (asks(Metric::VisitDuration), "coalesce(sum(last_ms - first_ms), 0) AS duration_ms"),
     ];
     let figures: Vec<&str> = figures.iter().filter(|(is_needed, _)| *is_needed).map(|(_, figure)| *figure).collect();
-    let _infallible = writeln!(
-        sql,
-        "visit_cells AS (SELECT {columns}{} FROM {from}{where_clause}{}),",
-        figures.join(", "),
-        group_by(&all_keys(query))
-    );
+    let _infallible =
+        writeln!(sql, "visit_cells AS (SELECT {columns}{} FROM {from}{}),", figures.join(", "), group_by(&all_keys(query)));
 }
 
 /// Needs no distinct visitors of visits.
@@ -159,6 +151,7 @@ fn write_cells(sql: &mut String, query: &Query, needs: Needs, parameters: &mut P
         };
     }
     sql.push_str(&conversion::join(query, main));
+    sql.push_str(&pages::join(query, main));
     sql.push(')');
 }
 
@@ -178,6 +171,7 @@ fn metric_sql(metric: Metric, main: &str, query: &Query, parameters: &mut Parame
             rate(&format!("round(100.0 * {main}.visitors / (SELECT count(DISTINCT visitor_id) FROM {all}), 1)"), "DOUBLE")
         }
         Metric::ConversionRate | Metric::GroupConversionRate => rate(&conversion::rate_sql(metric, main), "DOUBLE"),
+        Metric::ScrollDepth | Metric::TimeOnPage | Metric::ExitRate => pages::metric_sql(metric),
         Metric::TotalRevenue | Metric::AverageRevenue => revenue::metric_sql(metric, query, parameters),
     }
 }

@@ -71,16 +71,16 @@ pub(super) fn of_matching_rows(query: &Query) -> Vec<&Goal> {
     of_dimension.into_iter().chain(of_filters).flatten().collect()
 }
 
-/// `goal_rows`: every matching row once for each goal of the dimension that it reaches, `goal` being its index.
-pub(super) fn rows_by_goal(query: &Query, parameters: &mut Parameters) -> String {
+/// A relation with every row of another once for each goal of the dimension that it reaches, `goal` being its index.
+pub(super) fn by_goal(query: &Query, rows: &str, name: &str, parameters: &mut Parameters) -> String {
     let cases = query.goals.iter().enumerate();
     let cases: Vec<String> =
         cases.map(|(index, goal)| format!("CASE WHEN {} THEN {index} END", condition(goal, parameters))).collect();
     if cases.is_empty() {
-        return "goal_rows AS (SELECT rows.*, 0 AS goal FROM matching_rows AS rows WHERE false),\n".to_owned();
+        return format!("{name} AS (SELECT rows.*, 0 AS goal FROM {rows} AS rows WHERE false),\n");
     }
     let reached = format!("list_filter([{}], lambda reached: reached IS NOT NULL)", cases.join(", "));
-    format!("goal_rows AS (SELECT rows.*, unnest({reached}) AS goal FROM matching_rows AS rows),\n")
+    format!("{name} AS (SELECT rows.*, unnest({reached}) AS goal FROM {rows} AS rows),\n")
 }
 
 /// The value that stands for the goal with the index, one for each goal of the dimension.

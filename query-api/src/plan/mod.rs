@@ -8,12 +8,14 @@
 //! - `matching_rows`, `matching_visits`: those that the filters leave; `goal_rows`: the rows by the goals they reach;
 //! - `total_rows`: those that the filters but those of goals leave;
 //! - `row_cells`, `visit_cells`, `total_cells`: figures by dimension;
-//! - `cells`: both joined, labels and rates in place.
+//! - `pings`, `depth_cells`, `time_cells`, `exit_cells`: figures of pages (see `pages`);
+//! - `cells`: all joined, labels and rates in place.
 
 mod cells;
 mod conversion;
 mod goals;
 mod ledger;
+mod pages;
 mod patterns;
 mod predicate;
 mod relations;
@@ -56,6 +58,7 @@ pub struct Sources {
 }
 
 /// Everything a statement depends on.
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// The query.
     pub query: &'a Query,
@@ -67,8 +70,6 @@ pub struct Scope<'a> {
     pub calendar: &'a Calendar,
     /// The bucket, where there is a dimension of time.
     pub time_unit: TimeUnit,
-    /// Buckets that the clock skips inside the range.
-    pub skipped: &'a [i64],
 }
 
 /// A statement and its parameters `$1`, `$2`, ….
@@ -127,13 +128,36 @@ impl Needs {
 /// The statement for the results of a query. Columns: the dimensions (text; the ordinal for time), the metrics, and with
 /// `total_rows` the number of results before pagination in every row.
 pub fn results(scope: &Scope<'_>, sources: &Sources) -> Statement {
+    let (mut sql, parameters) = cells(scope, sources);
+    write_page(&mut sql, scope.query);
+    Statement { sql, parameters: parameters.0 }
+}
+
+/// The statement for what results of another range are compared with: those with the same labels, in no order. `labels` has the labels of
+/// each result, without that of time. Columns: the dimensions and metrics, as in [`results`].
+pub fn compared(scope: &Scope<'_>, sources: &Sources, labels: &[Vec<String>]) -> Statement {
+    let (mut sql, mut parameters) = cells(scope, sources);
+    sql.push_str("\nSELECT * FROM cells");
+    let dimensions = scope.query.dimensions.iter().enumerate().filter(|(_, dimension)| !dimension.is_time());
+    let columns: Vec<String> = dimensions.map(|(index, _)| format!("d{index}")).collect();
+    if !columns.is_empty() {
+        // Lists of texts can always be written.
+        let labels = parameters.bind(&serde_json::to_string(labels).unwrap_or_default());
+        let columns = columns.join(", ");
+        let _infallible = write!(sql, " WHERE [{columns}] IN (SELECT unnest(from_json({labels}, '[[\"VARCHAR\"]]')))");
+    }
+    Statement { sql, parameters: parameters.0 }
+}
+
+/// The relations up to `cells`.
+fn cells(scope: &Scope<'_>, sources: &Sources) -> (String, Parameters) {
     let needs = Needs::new(scope.query);
     let mut parameters = Parameters::default();
     let mut sql = String::from("WITH ");
     relations::write(&mut sql, scope, sources, needs, &mut parameters);
+    pages::write(&mut sql, scope, sources, &mut parameters);
     cells::write(&mut sql, scope, needs, &mut parameters);
-    write_page(&mut sql, scope.query);
-    Statement { sql, parameters: parameters.0 }
+    (sql, parameters)
 }
 
 fn write_page(sql: &mut String, query: &Query) {

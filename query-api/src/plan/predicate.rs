@@ -1,7 +1,7 @@
 //! Filters as SQL conditions.
 
 use super::{Parameters, goals, patterns};
-use crate::query::{Dimension, Filter, Leaf, Operator};
+use crate::query::{Dimension, Filter, Leaf, Operator, VisitField};
 
 /// Which relations a condition may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn value_sql(dimension: &Dimension, subject: Subject, parameters: &mu
             let property = property(name, relation, parameters);
             format!("coalesce({property}, '(none)')")
         }
-        Dimension::Visit(field) => format!("{relation}.{}", field.column()),
+        Dimension::Visit(field) => place_sql(*field, &format!("{relation}.{}", field.column())),
         Dimension::Edge(field) => format!("coalesce(visits.{}, '')", field.column()),
         Dimension::Time(_) | Dimension::Goal => "NULL".to_owned(),
     }
@@ -49,6 +49,16 @@ fn property(name: &str, relation: &str, parameters: &mut Parameters) -> String {
 pub(super) fn wildcard(value: &str, pattern: &str, parameters: &mut Parameters) -> String {
     let escaped = pattern.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace("**", "*").replace('*', "%");
     format!("{value} LIKE {} ESCAPE '\\'", parameters.bind(&escaped))
+}
+
+/// The value of a field: of names of places the name, or the code where none is known.
+fn place_sql(field: VisitField, column: &str) -> String {
+    let table = match field {
+        VisitField::CountryName => "country",
+        VisitField::RegionName => "region",
+        _ => return column.to_owned(),
+    };
+    format!("coalesce((SELECT known.name FROM memory.names.{table} AS known WHERE known.code = {column}), {column})")
 }
 
 /// All of the filters as one condition.

@@ -46,7 +46,7 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, need
         };
         let _infallible = writeln!(sql, "matching_rows AS (SELECT rows.*{edges} FROM rows{visits} WHERE {all}{pings}),");
         if scope.query.is_by_goal() {
-            sql.push_str(&goals::rows_by_goal(scope.query, parameters));
+            sql.push_str(&goals::by_goal(scope.query, "matching_rows", "goal_rows", parameters));
         }
         if scope.query.needs_everyone() {
             let everyone = rest.iter().copied().filter(|filter| !conversion::is_of_converts(filter));
@@ -72,7 +72,7 @@ fn has_behaviour(query: &Query) -> bool {
 }
 
 fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
-    let columns = row_columns(scope.query);
+    let columns = row_columns(scope.query).into_iter().collect::<Vec<_>>().join(", ");
     let pings = if goals::reads_pings(scope.query) { "" } else { " AND name <> 'engagement'" };
     let Range { start_ms, end_ms } = scope.range;
     let select = |source: &Source| {
@@ -84,7 +84,7 @@ fn rows(scope: &Scope<'_>, sources: &[Source]) -> String {
 }
 
 /// The columns of events that a query looks at.
-fn row_columns(query: &Query) -> String {
+pub(super) fn row_columns(query: &Query) -> BTreeSet<&'static str> {
     let mut columns = BTreeSet::from(["visit_id", "visitor_id", "event_ms", "name"]);
     let mut add = |dimension: &Dimension| {
         columns.extend(match dimension {
@@ -106,5 +106,5 @@ fn row_columns(query: &Query) -> String {
     if query.metrics.iter().any(|metric| metric.is_of_revenue()) {
         columns.extend(["revenue_micros", "revenue_currency"]);
     }
-    columns.into_iter().collect::<Vec<_>>().join(", ")
+    columns
 }

@@ -1,13 +1,17 @@
 //! Local time of a site: where its days begin, and which bucket an instant falls into.
 //!
 //! Instants are Unix milliseconds. A bucket is known by its ordinal: hours, days, weeks since 1970 on the local clock, or months
-//! since year 0. An hour that the clock shows twice is one bucket; one that it skips is none.
+//! since year 0; minutes and quarters of an hour as hours. A bucket that the clock shows twice is one; one that it skips is none.
 
 use super::vocabulary::TimeUnit;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
 
+/// Milliseconds of a minute.
+pub const MINUTE_MS: i64 = 60_000;
+/// Milliseconds of a quarter of an hour.
+pub const QUARTER_MS: i64 = 15 * MINUTE_MS;
 /// Milliseconds of an hour.
 pub const HOUR_MS: i64 = 3_600_000;
 /// Milliseconds of a day.
@@ -72,25 +76,40 @@ impl Calendar {
 
     /// SQL for the ordinal of the bucket that holds the instant in `column`. For instants inside the range.
     pub fn ordinal_sql(&self, unit: TimeUnit, column: &str) -> String {
-        let local = match self.runs.as_slice() {
-            [(_, offset)] => format!("({column} + {offset})"),
-            runs => {
-                let case = |(index, (_, offset)): (usize, &(i64, i64))| match runs.get(index + 1) {
-                    Some((end, _)) => format!("WHEN {column} < {end} THEN {offset}"),
-                    None => format!("ELSE {offset}"),
-                };
-                let cases: Vec<String> = runs.iter().enumerate().map(case).collect();
-                format!("({column} + CASE {} END)", cases.join(" "))
-            }
-        };
-        match unit {
-            TimeUnit::Hour => format!("{local} // {HOUR_MS}"),
-            TimeUnit::Day => format!("{local} // {DAY_MS}"),
-            TimeUnit::Week => format!("({local} // {DAY_MS} + 3) // 7"),
-            TimeUnit::Month => {
-                format!("(year(make_timestamp({local} * 1000)) * 12 + month(make_timestamp({local} * 1000)) - 1)")
-            }
+        match self.runs.as_slice() {
+            [(_, offset)] => local_ordinal_sql(unit, &format!("({column} + {offset})")),
+            _ => local_ordinal_sql(unit, &format!("({column} + {})", self.by_run_sql(column, |_, offset| offset))),
         }
+    }
+
+    /// SQL for the list of the ordinals of all buckets that an interval touches, each once, from the instant in column `first` to that in
+    /// `last`, both included and inside the range.
+    pub fn span_sql(&self, unit: TimeUnit, first: &str, last: &str) -> String {
+        let between = |first: &str, last: &str| format!("range({first}, {last} + 1)");
+        let plain = between(&self.ordinal_sql(unit, first), &self.ordinal_sql(unit, last));
+        if self.runs.len() < 2 {
+            return plain;
+        }
+        // Where the clock changes in between, the buckets before and after do not follow on each other, or come twice.
+        let piece = |(index, (start, offset)): (usize, &(i64, i64))| {
+            let end = self.runs.get(index + 1).map_or(self.end_ms, |(end, _)| *end);
+            let from = local_ordinal_sql(unit, &format!("(greatest({first}, {start}) + {offset})"));
+            let to = local_ordinal_sql(unit, &format!("(least({last}, {}) + {offset})", end - 1));
+            format!("CASE WHEN {first} < {end} AND {last} >= {start} THEN {} ELSE [] END", between(&from, &to))
+        };
+        let pieces: Vec<String> = self.runs.iter().enumerate().map(piece).collect();
+        let run = |column: &str| self.by_run_sql(column, |index, _| index as i64);
+        format!("CASE WHEN {} = {} THEN {plain} ELSE list_distinct(flatten([{}])) END", run(first), run(last), pieces.join(", "))
+    }
+
+    /// SQL for a number that depends on the run an instant lies in: of its index and its offset.
+    fn by_run_sql(&self, column: &str, value: impl Fn(usize, i64) -> i64) -> String {
+        let case = |(index, (_, offset)): (usize, &(i64, i64))| match self.runs.get(index + 1) {
+            Some((end, _)) => format!("WHEN {column} < {end} THEN {}", value(index, *offset)),
+            None => format!("ELSE {}", value(index, *offset)),
+        };
+        let cases: Vec<String> = self.runs.iter().enumerate().map(case).collect();
+        format!("CASE {} END", cases.join(" "))
     }
 
     /// The ordinals of all buckets that hold an instant of the range, ascending; at most `limit` + 1 of them.
@@ -114,10 +133,12 @@ impl Calendar {
     /// What a bucket is called: its start on the local clock, but no week begins before the range.
     pub fn label(&self, unit: TimeUnit, ordinal: i64) -> String {
         let midnight = |day: i64| DateTime::from_timestamp_millis(day * DAY_MS).unwrap_or_default().date_naive();
+        let instant =
+            |ms: i64| DateTime::from_timestamp_millis(ordinal * ms).unwrap_or_default().format("%Y-%m-%d %H:%M:%S").to_string();
         match unit {
-            TimeUnit::Hour => {
-                DateTime::from_timestamp_millis(ordinal * HOUR_MS).unwrap_or_default().format("%Y-%m-%d %H:%M:%S").to_string()
-            }
+            TimeUnit::Minute => instant(MINUTE_MS),
+            TimeUnit::Quarter => instant(QUARTER_MS),
+            TimeUnit::Hour => instant(HOUR_MS),
             TimeUnit::Day => midnight(ordinal).to_string(),
             TimeUnit::Week => {
                 let first = self.runs.first().map_or(0, |(_, offset)| offset + self.start_ms).div_euclid(DAY_MS);
@@ -131,8 +152,25 @@ impl Calendar {
     }
 }
 
+/// SQL for the ordinal of the bucket at a local time, milliseconds.
+fn local_ordinal_sql(unit: TimeUnit, local: &str) -> String {
+    match unit {
+        TimeUnit::Minute => format!("{local} // {MINUTE_MS}"),
+        TimeUnit::Quarter => format!("{local} // {QUARTER_MS}"),
+        TimeUnit::Hour => format!("{local} // {HOUR_MS}"),
+        TimeUnit::Day => format!("{local} // {DAY_MS}"),
+        TimeUnit::Week => format!("({local} // {DAY_MS} + 3) // 7"),
+        TimeUnit::Month => {
+            format!("(year(make_timestamp({local} * 1000)) * 12 + month(make_timestamp({local} * 1000)) - 1)")
+        }
+    }
+}
+
+/// The bucket that holds a local time, milliseconds.
 fn ordinal(unit: TimeUnit, local_ms: i64) -> i64 {
     match unit {
+        TimeUnit::Minute => local_ms.div_euclid(MINUTE_MS),
+        TimeUnit::Quarter => local_ms.div_euclid(QUARTER_MS),
         TimeUnit::Hour => local_ms.div_euclid(HOUR_MS),
         TimeUnit::Day => local_ms.div_euclid(DAY_MS),
         TimeUnit::Week => (local_ms.div_euclid(DAY_MS) + 3).div_euclid(7),

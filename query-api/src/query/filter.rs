@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
                     return Err(FilterError::Shape);
                 }
                 let case_sensitive = case_sensitive(modifiers).ok_or(FilterError::Shape)?;
-                let clauses = self.clauses(operator, clauses)?;
+                let clauses = self.clauses(operator, name, clauses)?;
                 if name == GOAL {
                     let goals =
                         goals::matching(self.definitions, operator, &clauses, case_sensitive).ok_or(FilterError::Shape)?;
@@ -197,12 +197,8 @@ impl<'a> Parser<'a> {
     }
 
     /// The clauses of a leaf, taken from what the whole list may hold.
-    fn clauses(&mut self, operator: Operator, clauses: &Value) -> Result<Vec<String>, FilterError> {
-        let clauses: Vec<String> = clauses
-            .as_array()
-            .filter(|clauses| !clauses.is_empty())
-            .and_then(|clauses| clauses.iter().map(|clause| clause.as_str().map(str::to_owned)).collect())
-            .ok_or(FilterError::Shape)?;
+    fn clauses(&mut self, operator: Operator, name: &str, clauses: &Value) -> Result<Vec<String>, FilterError> {
+        let clauses = texts(clauses, name == "visit:city").ok_or(FilterError::Shape)?;
         let left = self.leaves.checked_sub(1).zip(self.clauses.checked_sub(clauses.len()));
         (self.leaves, self.clauses) = left.ok_or(FilterError::Rule(Refusal::FilterTooBig))?;
         if operator.is_regex() {
@@ -224,6 +220,14 @@ fn case_sensitive(modifiers: &[Value]) -> Option<bool> {
         },
         _ => None,
     }
+}
+
+/// Clauses as texts. Cities may be given by numbers, all of them: those are texts of digits here.
+fn texts(clauses: &Value, takes_numbers: bool) -> Option<Vec<String>> {
+    let clauses = clauses.as_array().filter(|clauses| !clauses.is_empty())?;
+    let texts: Option<Vec<String>> = clauses.iter().map(|clause| clause.as_str().map(str::to_owned)).collect();
+    let numbers = || clauses.iter().map(|clause| clause.as_i64().map(|number| number.to_string())).collect();
+    if takes_numbers { texts.or_else(numbers) } else { texts }
 }
 
 fn leaf(operator: Operator, name: &str, clauses: Vec<String>, case_sensitive: bool) -> Result<Filter, FilterError> {

@@ -1,6 +1,7 @@
 //! A validated query: what was asked, free of JSON and of SQL.
 
 pub mod calendar;
+pub mod comparison;
 pub mod filter;
 pub mod goals;
 pub mod period;
@@ -13,6 +14,7 @@ mod segments;
 mod vocabulary;
 pub mod words;
 
+pub use comparison::{Comparison, ComparisonMode};
 pub use filter::{Filter, Leaf, Operator};
 pub use period::{DateRange, Range};
 pub use refusal::Refusal;
@@ -21,6 +23,8 @@ pub use revenue::Revenue;
 pub use segments::{SEGMENTS_MAX, check_segment};
 pub use vocabulary::{Dimension, EdgeField, Metric, TimeUnit, VisitField};
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 use weir_reader::definitions::Goal;
@@ -45,6 +49,12 @@ pub struct Query {
     pub revenue: Revenue,
     /// The days asked for.
     pub date_range: DateRange,
+    /// What the days asked for are relative to.
+    pub relative: Relative,
+    /// What the results are compared with.
+    pub comparison: Option<Comparison>,
+    /// Say why nothing imported is in the answer.
+    pub imports_meta: bool,
     /// The order, never empty.
     pub order_by: Vec<(OrderKey, Direction)>,
     /// List the labels of all time buckets.
@@ -57,6 +67,15 @@ pub struct Query {
     pub offset: u64,
     /// The request as the answer repeats it.
     pub echo: Echo,
+}
+
+/// What named date ranges are relative to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relative {
+    /// The day that stands for today.
+    pub date: Option<NaiveDate>,
+    /// A month or year that is not over ends today.
+    pub ends_today: bool,
 }
 
 /// What results are ordered by: an index into the metrics or the dimensions.
@@ -94,6 +113,17 @@ pub struct Echo {
 }
 
 impl Query {
+    /// The instants it is about, in the site's zone. `first_event_ms` as for [`DateRange::resolve`].
+    pub fn range(&self, zone: Tz, now_ms: i64, first_event_ms: Option<i64>) -> Range {
+        let range = self.date_range.resolve_at(zone, now_ms, first_event_ms, self.relative.date);
+        if self.relative.ends_today { self.date_range.trim(range, zone, now_ms) } else { range }
+    }
+
+    /// The instants that those of [`Query::range`] are compared with.
+    pub fn compared_range(&self, range: Range, zone: Tz, now_ms: i64) -> Option<Range> {
+        self.comparison.map(|comparison| comparison.resolve(self.date_range, range, zone, now_ms))
+    }
+
     /// Some filter looks at single events.
     pub fn filters_events(&self) -> bool {
         self.filters_goals() || self.any_leaf(|leaf| leaf.dimension.is_of_events())

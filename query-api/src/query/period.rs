@@ -1,6 +1,6 @@
 //! Date ranges: what their names mean on a site's local clock.
 
-use super::calendar::{add_days, day_start_ms, local_date, month_start};
+use super::calendar::{DAY_MS, HOUR_MS, MINUTE_MS, add_days, day_start_ms, local_date, month_start};
 use super::vocabulary::TimeUnit;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
@@ -10,6 +10,8 @@ use serde_json::Value;
 const DAYS_MAX: u32 = 5_000;
 /// Most months of a named range.
 const MONTHS_MAX: u32 = 100;
+/// How far ranges of minutes go past now.
+const NOW_MARGIN_MS: i64 = 5_000;
 /// Custom ranges lie inside these years.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
 
@@ -20,6 +22,8 @@ pub enum DateRange {
     Day,
     /// The last 24 hours.
     Hours24,
+    /// So many minutes up to now, and five seconds more for clocks that differ.
+    Minutes(u32),
     /// So many whole days that end yesterday.
     Days(u32),
     /// So many whole months that end with the last one.
@@ -68,6 +72,8 @@ impl DateRange {
         match name {
             "day" => Some(Self::Day),
             "24h" => Some(Self::Hours24),
+            "realtime" => Some(Self::Minutes(5)),
+            "30m" => Some(Self::Minutes(30)),
             "month" => Some(Self::Month),
             "year" => Some(Self::Year),
             "all" => Some(Self::All),
@@ -80,12 +86,14 @@ impl DateRange {
     }
 
     fn parse_dates(from: &str, to: &str) -> Option<Self> {
-        let date = |text: &str| {
-            (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|d| YEARS.contains(&d.year()))
-        };
-        let (from, to) = (date(from)?, date(to)?);
+        let (from, to) = (Self::parse_date(from)?, Self::parse_date(to)?);
         let days = to.signed_duration_since(from).num_days();
         (0..i64::from(DAYS_MAX)).contains(&days).then_some(Self::Dates(from, to))
+    }
+
+    /// A date that ranges may begin or end with.
+    pub(super) fn parse_date(text: &str) -> Option<NaiveDate> {
+        (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|date| YEARS.contains(&date.year()))
     }
 
     fn parse_instants(from: &str, to: &str) -> Option<Self> {
@@ -97,54 +105,83 @@ impl DateRange {
 
     /// The instants it means now, in the site's zone. `first_event_ms` is the time of the site's first event, which `all` begins with.
     pub fn resolve(self, zone: Tz, now_ms: i64, first_event_ms: Option<i64>) -> Range {
+        self.resolve_at(zone, now_ms, first_event_ms, None)
+    }
+
+    /// As [`DateRange::resolve`], with another day than today for the ranges of whole days, months and years.
+    pub fn resolve_at(self, zone: Tz, now_ms: i64, first_event_ms: Option<i64>, day: Option<NaiveDate>) -> Range {
         let today = local_date(zone, now_ms);
-        // The current second is inside: what was acknowledged before the question is in the answer.
-        let now_end_ms = now_ms.div_euclid(1_000) * 1_000 + 1_000;
+        let day = day.unwrap_or(today);
+        let now_end_ms = now_end_ms(now_ms);
         let days = |from: NaiveDate, to: NaiveDate| Range {
             start_ms: day_start_ms(zone, from),
             end_ms: day_start_ms(zone, add_days(to, 1)),
         };
         match self {
-            Self::Day => Range { start_ms: day_start_ms(zone, today), end_ms: now_end_ms },
+            Self::Day if day == today => Range { start_ms: day_start_ms(zone, today), end_ms: now_end_ms },
+            Self::Day => days(day, day),
             Self::Hours24 => Range { start_ms: now_end_ms - 1_000 - 86_400_000, end_ms: now_end_ms },
-            Self::Days(count) => days(add_days(today, -i64::from(count)), add_days(today, -1)),
-            Self::Months(count) => days(month_start(today, -(count as i32)), add_days(month_start(today, 0), -1)),
-            Self::Month => days(month_start(today, 0), add_days(month_start(today, 1), -1)),
+            Self::Minutes(count) => {
+                Range { start_ms: now_end_ms - 1_000 - i64::from(count) * MINUTE_MS, end_ms: now_end_ms + NOW_MARGIN_MS }
+            }
+            Self::Days(count) => days(add_days(day, -i64::from(count)), add_days(day, -1)),
+            Self::Months(count) => days(month_start(day, -(count as i32)), add_days(month_start(day, 0), -1)),
+            Self::Month => days(month_start(day, 0), add_days(month_start(day, 1), -1)),
             Self::Year => {
-                let first = today.with_ordinal(1).unwrap_or(today);
+                let first = day.with_ordinal(1).unwrap_or(day);
                 days(first, add_days(month_start(first, 12), -1))
             }
             Self::All => {
-                let earliest = add_days(today, -i64::from(DAYS_MAX));
-                let first = first_event_ms.map_or(today, |first| local_date(zone, first));
-                days(first.clamp(earliest, today), today)
+                let earliest = add_days(day, -i64::from(DAYS_MAX));
+                let first = first_event_ms.map_or(day, |first| local_date(zone, first));
+                days(first.clamp(earliest, day), day)
             }
             Self::Dates(from, to) => days(from, to),
             Self::Seconds(from, to) => Range { start_ms: from * 1_000, end_ms: to * 1_000 + 1_000 },
         }
     }
 
-    /// The bucket that `time` stands for.
-    pub fn auto_unit(self, zone: Tz, range: Range) -> TimeUnit {
+    /// What it meant, without the days to come: of a month or year that holds today the rest after it.
+    pub fn trim(self, range: Range, zone: Tz, now_ms: i64) -> Range {
+        let tomorrow_ms = day_start_ms(zone, add_days(local_date(zone, now_ms), 1));
+        let is_current = range.start_ms < tomorrow_ms && tomorrow_ms < range.end_ms;
         match self {
-            Self::Day | Self::Hours24 => TimeUnit::Hour,
-            Self::Days(_) | Self::Month => TimeUnit::Day,
-            Self::Months(_) | Self::Year => TimeUnit::Month,
-            Self::All | Self::Dates(..) | Self::Seconds(..) => {
-                let (first, last) = (local_date(zone, range.start_ms), local_date(zone, range.end_ms - 1));
-                if add_days(month_start(first, 1), i64::from(first.day0())) <= last {
-                    TimeUnit::Month
-                } else if first < last {
-                    TimeUnit::Day
-                } else {
-                    TimeUnit::Hour
-                }
-            }
+            Self::Month | Self::Year if is_current => Range { end_ms: tomorrow_ms, ..range },
+            _ => range,
         }
+    }
+
+    /// What it meant ends with the current second, not with a day.
+    pub(super) fn ends_now(self, range: Range, now_ms: i64) -> bool {
+        matches!(self, Self::Day | Self::Hours24) && range.end_ms == now_end_ms(now_ms)
+    }
+
+    /// It is of the last minutes.
+    pub fn is_of_minutes(self) -> bool {
+        matches!(self, Self::Minutes(_))
     }
 }
 
+/// The end of the current second: what was acknowledged before the question is in the answer.
+fn now_end_ms(now_ms: i64) -> i64 {
+    now_ms.div_euclid(1_000) * 1_000 + 1_000
+}
+
 impl Range {
+    /// The bucket that `time` stands for: up to 48 hours are shown by hours, 40 days by days, 52 weeks by weeks.
+    pub fn auto_unit(self) -> TimeUnit {
+        let length_ms = self.end_ms - 1_000 - self.start_ms;
+        if length_ms / HOUR_MS <= 48 {
+            TimeUnit::Hour
+        } else if length_ms / DAY_MS <= 40 {
+            TimeUnit::Day
+        } else if length_ms / (7 * DAY_MS) <= 52 {
+            TimeUnit::Week
+        } else {
+            TimeUnit::Month
+        }
+    }
+
     /// First and last second of the range in the zone, as the answer repeats them.
     pub fn echo(self, zone: Tz) -> [String; 2] {
         [self.start_ms, self.end_ms - 1_000].map(|instant| {
@@ -230,7 +267,7 @@ mod tests {
             json!("d"),
             json!("7"),
             json!("7 d"),
-            json!("realtime"),
+            json!("5m"),
             json!(""),
             json!(7),
             json!(null),
@@ -249,16 +286,66 @@ mod tests {
     }
 
     #[test]
+    fn ranges_of_minutes_go_a_little_past_now() {
+        let now = "2026-11-21T10:20:30.456Z";
+        assert_eq!(resolve(&json!("realtime"), UTC, now), ["2026-11-21T10:15:30+00:00", "2026-11-21T10:20:35+00:00"]);
+        let expected = ["2026-11-21T15:35:30+05:45", "2026-11-21T16:05:35+05:45"];
+        assert_eq!(resolve(&json!("30m"), Asia::Kathmandu, now), expected);
+    }
+
+    #[test]
+    fn another_day_than_today() {
+        let now_ms = DateTime::parse_from_rfc3339("2026-11-21T10:20:30Z").unwrap().timestamp_millis();
+        let check = |name: &str, day: &str, from: &str, to: &str| {
+            let range = DateRange::parse(&json!(name)).unwrap().resolve_at(UTC, now_ms, None, Some(day.parse().unwrap()));
+            assert_eq!(range.echo(UTC), [from, to], "{name} {day}");
+        };
+        check("day", "2026-11-20", "2026-11-20T00:00:00+00:00", "2026-11-20T23:59:59+00:00");
+        check("day", "2026-11-21", "2026-11-21T00:00:00+00:00", "2026-11-21T10:20:30+00:00");
+        check("7d", "2026-03-01", "2026-02-22T00:00:00+00:00", "2026-02-28T23:59:59+00:00");
+        check("month", "2024-02-10", "2024-02-01T00:00:00+00:00", "2024-02-29T23:59:59+00:00");
+        check("3mo", "2026-01-31", "2025-10-01T00:00:00+00:00", "2025-12-31T23:59:59+00:00");
+        check("year", "2025-05-05", "2025-01-01T00:00:00+00:00", "2025-12-31T23:59:59+00:00");
+        check("all", "2026-05-05", "2026-05-05T00:00:00+00:00", "2026-05-05T23:59:59+00:00");
+        check("24h", "2026-05-05", "2026-11-20T10:20:30+00:00", "2026-11-21T10:20:30+00:00");
+    }
+
+    #[test]
+    fn months_and_years_can_end_today() {
+        let now_ms = DateTime::parse_from_rfc3339("2026-11-21T23:20:30Z").unwrap().timestamp_millis();
+        let trimmed = |value: Value, zone: Tz| {
+            let range = DateRange::parse(&value).unwrap();
+            range.trim(range.resolve(zone, now_ms, None), zone, now_ms).echo(zone)[1].clone()
+        };
+        assert_eq!(trimmed(json!("month"), UTC), "2026-11-21T23:59:59+00:00");
+        assert_eq!(trimmed(json!("month"), Europe::Berlin), "2026-11-22T23:59:59+01:00");
+        assert_eq!(trimmed(json!("year"), America::New_York), "2026-11-21T23:59:59-05:00");
+        for (value, end) in [
+            (json!("day"), "2026-11-21T23:20:30+00:00"),
+            (json!("7d"), "2026-11-20T23:59:59+00:00"),
+            (json!(["2026-11-01", "2026-11-30"]), "2026-11-30T23:59:59+00:00"),
+        ] {
+            assert_eq!(trimmed(value.clone(), UTC), end, "{value}");
+        }
+        let earlier = DateRange::Month.resolve_at(UTC, now_ms, None, Some("2026-10-05".parse().unwrap()));
+        assert_eq!(DateRange::Month.trim(earlier, UTC, now_ms), earlier);
+    }
+
+    #[test]
     fn automatic_buckets_follow_the_length() {
         let unit = |value: Value| {
             let range = DateRange::parse(&value).unwrap();
-            range.auto_unit(UTC, range.resolve(UTC, 1_795_000_000_000, None))
+            range.resolve(UTC, 1_795_000_000_000, None).auto_unit()
         };
-        assert_eq!(unit(json!("day")), TimeUnit::Hour);
-        assert_eq!(unit(json!("91d")), TimeUnit::Day);
-        assert_eq!(unit(json!("6mo")), TimeUnit::Month);
-        assert_eq!(unit(json!(["2026-01-01", "2026-01-01"])), TimeUnit::Hour);
-        assert_eq!(unit(json!(["2026-01-01", "2026-01-31"])), TimeUnit::Day);
-        assert_eq!(unit(json!(["2026-01-01", "2026-02-01"])), TimeUnit::Month);
+        for value in [json!("day"), json!("24h"), json!("realtime"), json!(["2026-01-01", "2026-01-02"])] {
+            assert_eq!(unit(value.clone()), TimeUnit::Hour, "{value}");
+        }
+        for value in [json!("30d"), json!("3d"), json!(["2026-01-01", "2026-02-10"])] {
+            assert_eq!(unit(value.clone()), TimeUnit::Day, "{value}");
+        }
+        for value in [json!("91d"), json!("6mo"), json!("12mo"), json!("year"), json!(["2026-01-01", "2026-02-11"])] {
+            assert_eq!(unit(value.clone()), TimeUnit::Week, "{value}");
+        }
+        assert_eq!(unit(json!("13mo")), TimeUnit::Month);
     }
 }

@@ -56,6 +56,27 @@ pub enum Refusal {
     /// Percentage of nothing.
     #[error("Metric `percentage` can only be queried with `dimensions`.")]
     PercentageWithoutDimensions,
+    /// A metric of pages without a page.
+    #[error("Metric `{metric}` can only be queried with event:page filters or dimensions.")]
+    PageNeeded {
+        /// Its name.
+        metric: &'static str,
+    },
+    /// Exit rate by something else than exit pages.
+    #[error("Metric `exit_rate` requires a `\"visit:exit_page\"` dimension. No other dimensions are allowed.")]
+    ExitRateByOther,
+    /// Exit rate of some events.
+    #[error("Metric `exit_rate` cannot be queried when filtering on event dimensions.")]
+    ExitRateOfEvents,
+    /// A day that is none.
+    #[error("Failed to convert '{date}' to date")]
+    Date {
+        /// As sent.
+        date: String,
+    },
+    /// A comparison of the last minutes.
+    #[error("Invalid include.comparisons: date ranges of minutes cannot be compared.")]
+    ComparisonOfMinutes,
     /// A metric of goals without a goal.
     #[error("Metric `{metric}` can only be queried with event:goal filters or dimensions.")]
     GoalNeeded {

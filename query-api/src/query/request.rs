@@ -6,14 +6,18 @@ use super::period::DateRange;
 use super::quote::quote;
 use super::refusal::Refusal;
 use super::vocabulary::{Dimension, Metric};
-use super::{DIMENSIONS_MAX, Direction, Echo, Filter, OrderKey, Query, RESULTS_MAX, Revenue, rules};
+use super::{
+    Comparison, ComparisonMode, DIMENSIONS_MAX, Direction, Echo, Filter, OrderKey, Query, RESULTS_MAX, Relative, Revenue, rules,
+};
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 use weir_reader::definitions::Definitions;
 
 /// Largest offset of a page.
 const OFFSET_MAX: u64 = 1_000_000_000;
 
-const KEYS: [&str; 8] = ["site_id", "metrics", "date_range", "dimensions", "filters", "order_by", "include", "pagination"];
+const KEYS: [&str; 9] =
+    ["site_id", "metrics", "date_range", "date", "dimensions", "filters", "order_by", "include", "pagination"];
 const NOT_ALLOWED: &str = "Schema does not allow additional properties.";
 
 /// The site that the request names, read before everything else so that it can be authorised first.
@@ -31,6 +35,7 @@ pub fn parse(body: &Value, definitions: &Definitions, key_id: &str) -> Result<Qu
     reader.unknown_keys();
     let metrics = reader.metrics();
     let date_range = reader.date_range();
+    let date = reader.date();
     let dimensions = reader.dimensions();
     let (filters, unknown_goal) = reader.filters(definitions, key_id);
     let order = reader.order_by();
@@ -66,6 +71,9 @@ pub fn parse(body: &Value, definitions: &Definitions, key_id: &str) -> Result<Qu
         filters: rules::conjunction(filters),
         goals,
         date_range,
+        relative: Relative { date, ..include.relative },
+        comparison: include.comparison,
+        imports_meta: include.imports_meta,
         order_by,
         time_labels: include.time_labels,
         total_rows: include.total_rows,
@@ -78,6 +86,9 @@ pub fn parse(body: &Value, definitions: &Definitions, key_id: &str) -> Result<Qu
 
 #[derive(Default)]
 struct Include {
+    comparison: Option<Comparison>,
+    relative: Relative,
+    imports_meta: bool,
     time_labels: bool,
     total_rows: bool,
 }
@@ -148,6 +159,20 @@ impl<'a> Reader<'a> {
         range
     }
 
+    fn date(&mut self) -> Option<NaiveDate> {
+        let value = self.optional("date")?;
+        let Some(text) = value.as_str() else {
+            self.errors.push(mismatch("#/date", "String", value));
+            return None;
+        };
+        let date = DateRange::parse_date(text);
+        if date.is_none() {
+            let date = text.chars().take(100).collect();
+            self.rule = self.rule.take().or(Some(Refusal::Date { date }));
+        }
+        date
+    }
+
     fn dimensions(&mut self) -> Vec<(String, Dimension)> {
         let Some(value) = self.optional("dimensions") else { return Vec::new() };
         let items = self.list(value, "dimensions", 0, DIMENSIONS_MAX, true);
@@ -207,6 +232,10 @@ impl<'a> Reader<'a> {
         };
         for (key, entry) in entries {
             let path = format!("#/include/{}", pointer(key));
+            if key == "comparisons" {
+                include.comparison = self.comparison(&path, entry);
+                continue;
+            }
             let Some(flag) = entry.as_bool() else {
                 self.errors.push(mismatch(&path, "Boolean", entry));
                 continue;
@@ -214,12 +243,21 @@ impl<'a> Reader<'a> {
             match key.as_str() {
                 "time_labels" => include.time_labels = flag,
                 "total_rows" => include.total_rows = flag,
-                // Accepted: nothing here is imported from elsewhere, so that both values give the same answer.
-                "imports" => {}
+                // Nothing here is imported from elsewhere: both values give the same results.
+                "imports" | "imports_meta" => include.imports_meta |= flag,
+                "trim_relative_date_range" => include.relative.ends_today = flag,
                 _ => self.errors.push(format!("{path}: {NOT_ALLOWED}")),
             }
         }
         include
+    }
+
+    fn comparison(&mut self, path: &str, value: &Value) -> Option<Comparison> {
+        let comparison = parse_comparison(value);
+        if comparison.is_none() && !value.is_null() {
+            self.errors.push(format!("{path}: Invalid comparisons {}", quote(value)));
+        }
+        comparison
     }
 
     fn pagination(&mut self) -> (usize, u64) {
@@ -249,6 +287,23 @@ impl<'a> Reader<'a> {
         }
         min
     }
+}
+
+/// `None` where it is no comparison.
+fn parse_comparison(value: &Value) -> Option<Comparison> {
+    let entries = value.as_object()?;
+    if entries.keys().any(|key| !matches!(key.as_str(), "mode" | "match_day_of_week" | "date_range")) {
+        return None;
+    }
+    let range = entries.get("date_range").filter(|range| !range.is_null());
+    let mode = match (entries.get("mode")?.as_str()?, range) {
+        ("previous_period", None) => ComparisonMode::PreviousPeriod,
+        ("year_over_year", None) => ComparisonMode::YearOverYear,
+        ("custom", Some(range)) if range.is_array() => ComparisonMode::Custom(DateRange::parse(range)?),
+        _ => return None,
+    };
+    let match_day_of_week = entries.get("match_day_of_week").map_or(Some(false), Value::as_bool)?;
+    Some(Comparison { mode, match_day_of_week })
 }
 
 type Order = (Vec<(OrderKey, Direction)>, Vec<(String, Direction)>);

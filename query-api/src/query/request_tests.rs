@@ -74,7 +74,21 @@ fn faults_of_form() {
     refused(json!({"order_by": [["visitors", "down"]]}), r#"#/order_by/0: Invalid order_by entry ["visitors", "down"]"#);
     refused(json!({"order_by": "visitors"}), "#/order_by: Type mismatch. Expected Array but got String.");
     refused(json!({"include": {"time_labels": 1}}), "#/include/time_labels: Type mismatch. Expected Boolean but got Integer.");
-    refused(json!({"include": {"comparisons": true}}), "#/include/comparisons: Schema does not allow additional properties.");
+    refused(json!({"include": {"compare": true}}), "#/include/compare: Schema does not allow additional properties.");
+    for value in [
+        json!(true),
+        json!({}),
+        json!({"mode": "before"}),
+        json!({"mode": "custom"}),
+        json!({"mode": "custom", "date_range": "7d"}),
+        json!({"mode": "previous_period", "date_range": ["2026-01-01", "2026-01-02"]}),
+        json!({"mode": "previous_period", "match_day_of_week": 1}),
+        json!({"mode": "previous_period", "more": 1}),
+    ] {
+        let quoted = crate::query::quote::quote(&value);
+        refused(json!({"include": {"comparisons": value}}), &format!("#/include/comparisons: Invalid comparisons {quoted}"));
+    }
+    refused(json!({"date": 7}), "#/date: Type mismatch. Expected String but got Integer.");
     refused(json!({"include": []}), "#/include: Type mismatch. Expected Object but got Array.");
     refused(json!({"pagination": {"limit": 0}}), "#/pagination/limit: Expected the value to be >= 1");
     refused(json!({"pagination": {"limit": 10_001}}), "#/pagination/limit: Expected the value to be <= 10000");
@@ -100,6 +114,8 @@ fn faults_of_filters() {
     invalid(json!(["is", "event:page"]), r#"["is", "event:page"]"#);
     invalid(json!(["is", "event:page", []]), r#"["is", "event:page", []]"#);
     invalid(json!(["is", "event:page", [1]]), r#"["is", "event:page", [1]]"#);
+    invalid(json!(["is", "visit:city", ["Berlin", 1]]), r#"["is", "visit:city", ["Berlin", 1]]"#);
+    invalid(json!(["is", "visit:city_name", [1]]), r#"["is", "visit:city_name", [1]]"#);
     invalid(json!(["is", "event:page", "/"]), r#"["is", "event:page", "/"]"#);
     invalid(json!(["is", "time:day", ["2026-01-01"]]), r#"["is", "time:day", ["2026-01-01"]]"#);
     for operator in ["matches", "matches_not", "matches_wildcard", "matches_wildcard_not"] {
@@ -186,6 +202,38 @@ fn faults_of_combination() {
         json!({"metrics": ["conversion_rate"]}),
         "Metric `conversion_rate` can only be queried with event:goal filters or dimensions.",
     );
+    for metric in ["scroll_depth", "time_on_page"] {
+        let text = format!("Metric `{metric}` can only be queried with event:page filters or dimensions.");
+        refused(json!({"metrics": [metric]}), &text);
+        refused(
+            json!({"metrics": [metric], "dimensions": ["visit:source"], "filters": [["is", "visit:entry_page", ["/"]]]}),
+            &text,
+        );
+        refused(
+            json!({"metrics": [metric], "dimensions": ["event:page", "visit:exit_page"]}),
+            &format!("Event metric(s) `{metric}` cannot be queried along with session dimension(s) `visit:exit_page`"),
+        );
+    }
+    refused(
+        json!({"metrics": ["scroll_depth"], "filters": [["not", ["is", "event:page", ["/"]]]]}),
+        "Metric `scroll_depth` can only be queried with event:page filters or dimensions.",
+    );
+    let requires = "Metric `exit_rate` requires a `\"visit:exit_page\"` dimension. No other dimensions are allowed.";
+    for dimensions in [json!([]), json!(["event:page"]), json!(["visit:exit_page", "visit:source"]), json!(["visit:entry_page"])]
+    {
+        refused(json!({"metrics": ["exit_rate"], "dimensions": dimensions}), requires);
+    }
+    refused(
+        json!({"metrics": ["exit_rate"], "dimensions": ["visit:exit_page"], "filters": [["is", "event:page", ["/"]]]}),
+        "Metric `exit_rate` cannot be queried when filtering on event dimensions.",
+    );
+    refused(json!({"date": "2026-02-30"}), "Failed to convert '2026-02-30' to date");
+    for range in ["realtime", "30m"] {
+        refused(
+            json!({"date_range": range, "include": {"comparisons": {"mode": "previous_period"}}}),
+            "Invalid include.comparisons: date ranges of minutes cannot be compared.",
+        );
+    }
     refused(json!({"metrics": ["percentage"]}), "Metric `percentage` can only be queried with `dimensions`.");
     refused(json!({"dimensions": ["time:day", "time:hour"]}), "Invalid dimensions. Only one time dimension is allowed.");
 }
@@ -220,6 +268,28 @@ fn what_goes_together() {
     accepted(json!({"metrics": ["pageviews"], "filters": [["is", "visit:entry_page", ["/"]]]}));
     accepted(json!({"metrics": ["views_per_visit"], "filters": [["is", "event:name", ["Signup"]]]}));
     accepted(json!({"filters": null, "include": {"imports": true}, "order_by": [["visitors", "asc"]]}));
+}
+
+#[test]
+fn ranges_and_comparisons() {
+    let query = accepted(json!({"date_range": "month", "date": "2026-02-10", "include": {"trim_relative_date_range": true,
+        "imports_meta": true, "comparisons": {"mode": "year_over_year", "match_day_of_week": true}}}));
+    assert_eq!(query.relative.date, "2026-02-10".parse().ok());
+    assert!(query.relative.ends_today && query.imports_meta);
+    assert_eq!(query.comparison, Some(Comparison { mode: ComparisonMode::YearOverYear, match_day_of_week: true }));
+    let query = accepted(json!({"include": {"comparisons": {"mode": "custom", "date_range": ["2026-01-01", "2026-01-02"]}}}));
+    let range = DateRange::parse(&json!(["2026-01-01", "2026-01-02"])).unwrap();
+    assert_eq!(query.comparison, Some(Comparison { mode: ComparisonMode::Custom(range), match_day_of_week: false }));
+    let query = accepted(json!({"include": {"comparisons": null, "imports": false}, "date_range": "realtime"}));
+    assert_eq!((query.comparison, query.date_range), (None, DateRange::Minutes(5)));
+    accepted(
+        json!({"metrics": ["exit_rate"], "dimensions": ["visit:exit_page"], "filters": [["is", "visit:source", ["Google"]]]}),
+    );
+    accepted(json!({"metrics": ["time_on_page"], "filters": [["or", [["is", "event:page", ["/"]]]]]}));
+    accepted(json!({"metrics": ["scroll_depth", "bounce_rate"], "dimensions": ["event:page"]}));
+    let query =
+        accepted(json!({"filters": [["is", "visit:city", [2_950_159]]], "dimensions": ["visit:region_name", "time:15min"]}));
+    assert!(query.any_leaf(|leaf| leaf.clauses == ["2950159"]));
 }
 
 #[test]

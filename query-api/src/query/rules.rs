@@ -1,7 +1,7 @@
 //! Which metrics, dimensions and filters go together.
 
 use super::refusal::Refusal;
-use super::vocabulary::{Dimension, GOAL, Metric};
+use super::vocabulary::{Dimension, EdgeField, GOAL, Metric};
 use super::{Filter, Query};
 
 /// Checks how filters stand inside each other, beside these metrics; `unknown_goal` is one that the site does not have.
@@ -51,6 +51,9 @@ pub(super) fn check(query: &Query) -> Result<(), Refusal> {
     if query.time_labels && query.time_dimension().is_none() {
         return Err(Refusal::TimeLabelsWithoutTime);
     }
+    if query.comparison.is_some() && query.date_range.is_of_minutes() {
+        return Err(Refusal::ComparisonOfMinutes);
+    }
     Ok(())
 }
 
@@ -61,9 +64,23 @@ fn check_metric(metric: Metric, query: &Query) -> Result<(), Refusal> {
         }
         Metric::ViewsPerVisit if filters_pages(query) => Err(Refusal::ViewsPerVisitOfPage),
         Metric::ViewsPerVisit if !query.dimensions.is_empty() => Err(Refusal::ViewsPerVisitByDimension),
+        Metric::ScrollDepth if !by_page(query) && !filters_pages_at_top(query) => {
+            Err(Refusal::PageNeeded { metric: metric.name() })
+        }
+        Metric::TimeOnPage if !by_page(query) && !filters_pages(query) => Err(Refusal::PageNeeded { metric: metric.name() }),
+        Metric::ExitRate if query.dimensions != [Dimension::Edge(EdgeField::ExitPage)] => Err(Refusal::ExitRateByOther),
+        Metric::ExitRate if query.filters_events() => Err(Refusal::ExitRateOfEvents),
         Metric::Percentage if query.dimensions.is_empty() => Err(Refusal::PercentageWithoutDimensions),
         _ => Ok(()),
     }
+}
+
+fn by_page(query: &Query) -> bool {
+    query.dimensions.contains(&Dimension::Page)
+}
+
+fn filters_pages_at_top(query: &Query) -> bool {
+    query.filters.iter().any(|filter| matches!(filter, Filter::Leaf(leaf) if leaf.dimension == Dimension::Page))
 }
 
 fn filters_pages(query: &Query) -> bool {

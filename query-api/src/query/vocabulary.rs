@@ -27,10 +27,16 @@ pub enum Metric {
     TotalRevenue,
     /// Mean of the revenue of events that have one.
     AverageRevenue,
+    /// How far visits read down a page, mean of the deepest point of each visit, whole percent; null where none told.
+    ScrollDepth,
+    /// Engaged time on a page divided by the visits that saw it, whole seconds; null where none saw it.
+    TimeOnPage,
+    /// Visits that ended on a page, percent of the page's pageviews, one decimal; null where it had none.
+    ExitRate,
 }
 
 impl Metric {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 15] = [
         ("visitors", Self::Visitors),
         ("visits", Self::Visits),
         ("pageviews", Self::Pageviews),
@@ -43,6 +49,9 @@ impl Metric {
         ("group_conversion_rate", Self::GroupConversionRate),
         ("total_revenue", Self::TotalRevenue),
         ("average_revenue", Self::AverageRevenue),
+        ("scroll_depth", Self::ScrollDepth),
+        ("time_on_page", Self::TimeOnPage),
+        ("exit_rate", Self::ExitRate),
     ];
 
     /// The metric of that name.
@@ -57,12 +66,17 @@ impl Metric {
 
     /// A figure of whole visits, which no single event has.
     pub fn is_of_visits(self) -> bool {
-        matches!(self, Self::ViewsPerVisit | Self::BounceRate | Self::VisitDuration)
+        matches!(self, Self::ViewsPerVisit | Self::BounceRate | Self::VisitDuration | Self::ExitRate)
     }
 
     /// A figure of event rows.
     pub fn is_of_events(self) -> bool {
-        self.is_of_revenue() || matches!(self, Self::Pageviews | Self::Events)
+        self.is_of_revenue() || self.is_of_pings() || matches!(self, Self::Pageviews | Self::Events)
+    }
+
+    /// A figure of engagement pings.
+    pub fn is_of_pings(self) -> bool {
+        matches!(self, Self::ScrollDepth | Self::TimeOnPage)
     }
 
     /// A share of visitors who reached a goal.
@@ -77,7 +91,8 @@ impl Metric {
 
     /// Answered with decimals.
     pub fn is_decimal(self) -> bool {
-        matches!(self, Self::ViewsPerVisit | Self::Percentage | Self::ConversionRate | Self::GroupConversionRate)
+        let is_rate = matches!(self, Self::Percentage | Self::ConversionRate | Self::GroupConversionRate | Self::ExitRate);
+        is_rate || self == Self::ViewsPerVisit
     }
 }
 
@@ -130,6 +145,12 @@ pub enum VisitField {
     Region,
     /// City name.
     City,
+    /// Name of the country.
+    CountryName,
+    /// Name of the subdivision.
+    RegionName,
+    /// City name, as [`VisitField::City`].
+    CityName,
     /// Kind of device.
     Device,
     /// Browser name.
@@ -143,7 +164,7 @@ pub enum VisitField {
 }
 
 impl VisitField {
-    const ALL: [(&'static str, &'static str, Self); 17] = [
+    const ALL: [(&'static str, &'static str, Self); 20] = [
         ("source", "source", Self::Source),
         ("referrer", "referrer", Self::Referrer),
         ("channel", "channel", Self::Channel),
@@ -155,6 +176,9 @@ impl VisitField {
         ("country", "country", Self::Country),
         ("region", "region", Self::Region),
         ("city", "city", Self::City),
+        ("country_name", "country", Self::CountryName),
+        ("region_name", "region", Self::RegionName),
+        ("city_name", "city", Self::CityName),
         ("device", "device", Self::Device),
         ("screen", "device", Self::Device),
         ("browser", "browser", Self::Browser),
@@ -163,7 +187,7 @@ impl VisitField {
         ("os_version", "os_version", Self::OsVersion),
     ];
 
-    /// Its column in events and visits.
+    /// Its column in events and visits; of a name the column of the code.
     pub fn column(self) -> &'static str {
         Self::ALL.iter().find(|(_, _, field)| *field == self).map_or("", |(_, column, _)| column)
     }
@@ -197,6 +221,10 @@ impl EdgeField {
 /// Length of a time bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
+    /// A local minute.
+    Minute,
+    /// A quarter of a local hour.
+    Quarter,
     /// A local hour.
     Hour,
     /// A local day.
@@ -220,6 +248,8 @@ impl Dimension {
             "visit:exit_page" => Self::Edge(EdgeField::ExitPage),
             "visit:exit_page_hostname" => Self::Edge(EdgeField::ExitHostname),
             "time" => Self::Time(None),
+            "time:minute" => Self::Time(Some(TimeUnit::Minute)),
+            "time:15min" => Self::Time(Some(TimeUnit::Quarter)),
             "time:hour" => Self::Time(Some(TimeUnit::Hour)),
             "time:day" => Self::Time(Some(TimeUnit::Day)),
             "time:week" => Self::Time(Some(TimeUnit::Week)),
@@ -281,7 +311,7 @@ mod tests {
         assert_eq!(Dimension::parse("visit:utm_term"), Some(Dimension::Visit(VisitField::UtmTerm)));
         assert_eq!(Dimension::parse("visit:screen"), Some(Dimension::Visit(VisitField::Device)));
         assert_eq!(Dimension::parse("event:props:a b"), Some(Dimension::Prop("a b".into())));
-        for unknown in ["", "event:props:", "visit:", "visit:entry", "page", "time:minute", "Visit:source"] {
+        for unknown in ["", "event:props:", "visit:", "visit:entry", "page", "time:5min", "Visit:source"] {
             assert_eq!(Dimension::parse(unknown), None, "{unknown}");
         }
         assert_eq!(Dimension::parse(&format!("event:props:{}", "x".repeat(301))), None);

@@ -32,7 +32,9 @@ fn contract() -> BTreeMap<String, Vec<Row>> {
         }
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let quoted = |cell: &str| cell.strip_prefix('`').and_then(|cell| cell.strip_suffix('`')).map(str::to_owned);
-        if let (Some(word), Some(test)) = (cells.first().and_then(|cell| quoted(cell)), cells.last().and_then(|cell| quoted(cell))) {
+        if let (Some(word), Some(test)) =
+            (cells.first().and_then(|cell| quoted(cell)), cells.last().and_then(|cell| quoted(cell)))
+        {
             sections.entry(title.clone()).or_default().push(Row { word, test });
         }
     }
@@ -119,7 +121,8 @@ fn every_word_has_a_row_and_every_row_a_word() {
     };
     check("Metrics", &words::METRICS);
     check("Dimensions", &[&words::DIMENSIONS[..], &["event:props:<name>"]].concat());
-    let operators = [&words::OPERATORS[..], &words::PATTERN_OPERATORS, &words::LIST_NODES, &words::NODES, &["case_sensitive", "segment"]];
+    let operators =
+        [&words::OPERATORS[..], &words::PATTERN_OPERATORS, &words::LIST_NODES, &words::NODES, &["case_sensitive", "segment"]];
     check("Filters", &operators.concat());
     let others = ["<N>d", "<N>mo", "two dates", "two times", "date"];
     check("Date ranges", &[&words::DATE_RANGES[..], &others].concat());
@@ -134,8 +137,11 @@ fn every_word_has_a_row_and_every_row_a_word() {
 fn no_word_is_missing_from_the_lists() {
     let mut files = BTreeMap::new();
     sources(&root().join("query-api/src/query"), &mut files);
-    let literals: BTreeSet<String> =
-        files.values().flat_map(|text| text.split('"').map(str::to_owned)).filter(|word| !word.is_empty() && word.len() < 40).collect();
+    let literals: BTreeSet<String> = files
+        .values()
+        .flat_map(|text| text.split('"').map(str::to_owned))
+        .filter(|word| !word.is_empty() && word.len() < 40)
+        .collect();
     let accepts = |extra: &Value| {
         let mut body = json!({"site_id": "a.example", "metrics": ["visitors"], "date_range": "1d"});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -244,7 +250,7 @@ async fn every_dimension_of_visits() {
         let mut both = vec![full.clone(), bare.clone()];
         both.sort();
         assert_eq!(ask(json!([])).await, both, "{dimension}");
-        assert_eq!(ask(json!([["is", dimension, [value]]])).await, [full.clone()], "{dimension}");
+        assert_eq!(ask(json!([["is", dimension, [value]]])).await, std::slice::from_ref(&full), "{dimension}");
         assert_eq!(ask(json!([["is_not", dimension, [value]]])).await, [bare], "{dimension}");
         assert_eq!(ask(json!([["contains", dimension, [value]]])).await, [full], "{dimension}");
     }

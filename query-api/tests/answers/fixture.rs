@@ -70,6 +70,17 @@ impl Fixture {
 
     /// One whose site 1 has these definitions.
     pub(crate) fn with(layout: &Layout, definitions: &Value) -> Self {
+        Self::build(layout, directory(definitions))
+    }
+
+    /// One whose site 1 has its days in this zone.
+    pub(crate) fn in_zone(layout: &Layout, zone: &str) -> Self {
+        let directory = directory(&json!({}));
+        directory.take_site(&site(1, "a.example", zone, 0));
+        Self::build(layout, directory)
+    }
+
+    fn build(layout: &Layout, directory: Directory) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::local(&folder.path().join("files")).unwrap();
         let engine = Engine::open(EngineConfig {
@@ -107,7 +118,7 @@ impl Fixture {
         let (partition, receiver) = watch::channel(Arc::new(view));
         let service = Service {
             engine: Arc::clone(&engine),
-            directory: directory(definitions),
+            directory,
             revisions: Revisions::new(store.clone(), "local", [0].into_iter()),
             store,
             region: "local".to_owned(),
@@ -186,14 +197,21 @@ pub(crate) fn get(path: &str, key: Option<&str>) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
+fn entry(key: String, value: &Value) -> Entry {
+    Entry { key, value: Some(Bytes::from(value.to_string())), revision: 1 }
+}
+
+fn site(id: u32, domain: &str, timezone: &str, partition: u32) -> Entry {
+    let site = json!({"id": id, "domain": domain, "timezone": timezone, "partition": partition, "created_ms": 1});
+    entry(format!("site.{domain}"), &site)
+}
+
 fn directory(definitions: &Value) -> Directory {
     let directory = Directory::default();
-    let entry = |key: String, value: Value| Entry { key, value: Some(Bytes::from(value.to_string())), revision: 1 };
     for (id, domain, timezone, partition) in
         [(1, "a.example", "UTC", 0), (2, "b.example", "Europe/Berlin", 0), (3, "away.example", "UTC", 7)]
     {
-        let site = json!({"id": id, "domain": domain, "timezone": timezone, "partition": partition, "created_ms": 1});
-        directory.take_site(&entry(format!("site.{domain}"), site));
+        directory.take_site(&site(id, domain, timezone, partition));
     }
     for (key, site_id, scope) in [(KEY, 1, "stats:read"), ("weir_two", 2, "stats:read"), (ADMIN_KEY, 0, "admin")] {
         let grant = json!({"id": key, "site_id": site_id, "domain": "", "scope": scope, "created_ms": 1});
@@ -201,9 +219,9 @@ fn directory(definitions: &Value) -> Directory {
             write!(text, "{byte:02x}").unwrap();
             text
         });
-        directory.take_key(&entry(hash, grant));
+        directory.take_key(&entry(hash, &grant));
     }
-    directory.take_definitions(&entry("site.1".to_owned(), definitions.clone()));
+    directory.take_definitions(&entry("site.1".to_owned(), definitions));
     directory.set_loaded();
     directory
 }

@@ -61,19 +61,21 @@ async fn every_route_is_described_and_nothing_else() {
     assert!(gone.is_empty(), "described, but no route: {gone:?}");
 }
 
+/// All `$ref` inside a value.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(entries) => {
+            found.extend(entries.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            entries.values().for_each(|entry| references(entry, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn every_reference_leads_somewhere_and_every_fault_has_its_form() {
     let document = document(&fixture()).await;
-    fn references(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Object(entries) => {
-                found.extend(entries.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                entries.values().for_each(|entry| references(entry, found));
-            }
-            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-            _ => {}
-        }
-    }
     let mut found = BTreeSet::new();
     references(&document, &mut found);
     assert!(found.contains("#/components/schemas/Query") && found.contains("#/components/schemas/Error"));

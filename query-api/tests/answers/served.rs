@@ -43,7 +43,7 @@ pub(crate) async fn run(mut command: Command, input: &str) -> (bool, String, Str
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).await.unwrap();
     drop(stdin);
-    let output = tokio::time::timeout(PROGRAM_MAX, child.wait_with_output()).await.expect("the program ends").unwrap();
+    let output = tokio::time::timeout(PROGRAM_MAX, child.wait_with_output()).await.unwrap().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.success(), text(&output.stdout), text(&output.stderr))
 }

@@ -6,6 +6,10 @@ use crate::query::words;
 use crate::query::{DIMENSIONS_MAX, RESULTS_MAX};
 use serde_json::{Map, Value, json};
 
+/// How dates look.
+const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+/// How times look: RFC 3339.
+const TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 const TITLE: &str = "Query of Weir, compatible with Plausible's Stats API v2";
 
 /// The schema as a document of its own.
@@ -60,6 +64,7 @@ fn query(prefix: &str) -> Value {
             "site_id": {"type": "string", "minLength": 1, "description": "Domain of the site.", "examples": ["a.example"]},
             "metrics": {"type": "array", "items": {"enum": metrics}, "minItems": 1, "maxItems": 20, "uniqueItems": true},
             "date_range": date_range(),
+            "date": {"type": optional("string"), "format": "date", "pattern": DATE, "description": "The day that stands for today."},
             "dimensions": {"type": optional("array"), "items": dimension(), "maxItems": DIMENSIONS_MAX, "uniqueItems": true},
             "filters": {"type": optional("array"), "items": {"$ref": format!("{prefix}QueryFilter")}},
             "order_by": {"type": optional("array"), "items": order, "maxItems": 28},
@@ -76,22 +81,45 @@ fn query(prefix: &str) -> Value {
     })
 }
 
+/// From one day or second to another.
+fn custom_ranges() -> [Value; 2] {
+    let date = json!({"type": "string", "format": "date", "pattern": DATE});
+    let time = json!({"type": "string", "format": "date-time", "pattern": TIME});
+    [tuple(&[date.clone(), date]), tuple(&[time.clone(), time])]
+}
+
 fn date_range() -> Value {
-    let date = json!({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"});
-    let time = json!({"type": "string", "format": "date-time", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"});
+    let [dates, times] = custom_ranges();
     json!({"anyOf": [
         {"enum": words::DATE_RANGES},
         {"type": "string", "pattern": "^0*([1-9][0-9]{0,2}|[1-4][0-9]{3}|5000)d$", "description": "So many whole days that end yesterday.", "examples": ["7d", "28d", "30d", "91d"]},
         {"type": "string", "pattern": "^0*([1-9][0-9]?|100)mo$", "description": "So many whole months that end with the last one.", "examples": ["6mo", "12mo"]},
-        tuple(&[date.clone(), date]),
-        tuple(&[time.clone(), time]),
+        dates,
+        times,
     ]})
 }
 
 fn include() -> Value {
     let keys = words::INCLUDES.into_iter().map(|key| (key.to_owned(), json!({"type": "boolean"})));
-    let properties: Map<String, Value> = keys.collect();
+    let mut properties: Map<String, Value> = keys.collect();
+    properties.insert("comparisons".to_owned(), comparisons());
     json!({"type": optional("object"), "additionalProperties": false, "properties": properties})
+}
+
+fn comparisons() -> Value {
+    let match_day_of_week = json!({"type": "boolean"});
+    let [dates, times] = custom_ranges();
+    json!({"anyOf": [
+        {"type": "null"},
+        {
+            "type": "object", "additionalProperties": false, "required": ["mode"],
+            "properties": {"mode": {"enum": ["previous_period", "year_over_year"]}, "match_day_of_week": match_day_of_week},
+        },
+        {
+            "type": "object", "additionalProperties": false, "required": ["mode", "date_range"],
+            "properties": {"mode": {"const": "custom"}, "date_range": {"anyOf": [dates, times]}, "match_day_of_week": match_day_of_week},
+        },
+    ]})
 }
 
 fn filter(prefix: &str) -> Value {
@@ -100,9 +128,12 @@ fn filter(prefix: &str) -> Value {
     let modifiers =
         json!({"type": "object", "additionalProperties": false, "properties": {"case_sensitive": {"type": "boolean"}}});
     let one_of = |words: &[&str]| json!({"enum": words});
+    let numbers = json!({"type": "array", "items": {"type": "integer"}, "minItems": 1});
+    let cities = [one_of(&words::OPERATORS), json!({"const": "visit:city"}), numbers, modifiers.clone()];
     let comparison = [one_of(&words::OPERATORS), filtered_dimension(), texts.clone(), modifiers];
     json!({"anyOf": [
         {"type": "array", "prefixItems": comparison, "minItems": 3, "maxItems": 4},
+        {"type": "array", "prefixItems": cities, "minItems": 3, "maxItems": 4},
         tuple(&[one_of(&words::PATTERN_OPERATORS), filtered_dimension(), texts]),
         tuple(&[one_of(&words::LIST_NODES), json!({"type": "array", "items": child, "minItems": 1})]),
         tuple(&[one_of(&words::NODES), child]),

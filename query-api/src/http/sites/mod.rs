@@ -20,7 +20,29 @@ use std::sync::Arc;
 
 /// How these routes are described: a route that is not named here fails a test.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(site::index, site::create, site::show, site::update, site::remove, guests::teams, guests::index, guests::invite, guests::remove, goals::index, goals::find_or_create, goals::remove, custom_props::index, custom_props::create, custom_props::remove, shared_links::index, shared_links::find_or_create, shared_links::remove, segments::index, segments::create, segments::remove))]
+#[openapi(paths(
+    site::index,
+    site::create,
+    site::show,
+    site::update,
+    site::remove,
+    guests::teams,
+    guests::index,
+    guests::invite,
+    guests::remove,
+    goals::index,
+    goals::find_or_create,
+    goals::remove,
+    custom_props::index,
+    custom_props::create,
+    custom_props::remove,
+    shared_links::index,
+    shared_links::find_or_create,
+    shared_links::remove,
+    segments::index,
+    segments::create,
+    segments::remove
+))]
 pub(super) struct Described;
 
 /// Its routes.
