@@ -291,7 +291,7 @@ fn faults_by_status_and_code() {
         (slow, 503, "query_timeout"),
         (ApiError::Body, 400, "unreadable_body"),
         (Refusal::RevisionOfAll.into(), 400, "revision_of_all"),
-        (SitesRefusal::Key.into(), 401, "insufficient_api_key"),
+        (SitesRefusal::Key.into(), 401, "invalid_sites_api_key"),
         (SitesRefusal::Site.into(), 404, "site_not_found"),
         (SitesRefusal::Goal.into(), 404, "goal_not_found"),
         (SitesRefusal::Link.into(), 404, "shared_link_not_found"),
