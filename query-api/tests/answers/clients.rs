@@ -75,26 +75,25 @@ async fn airbyte_source_plausible() {
     let config = |key: &str| json!({"api_key": key, "site_id": "a.example", "api_url": format!("{url}/api/v1/stats"), "start_date": start.to_string()});
     let (good, bad) = (file("config.json", &config(KEY)), file("wrong.json", &config("nobody")));
     let source = async |arguments: &[&str]| {
-        let mut command = tool("airbyte", "source-plausible");
-        command.args(arguments).env("HOME", fixture.folder());
+        let mut command = tool("airbyte", "python");
+        command.arg(root().join("tests/contract/airbyte_source.py")).args(arguments).env("HOME", fixture.folder());
         let (is_done, output, errors) = run(command, "").await;
-        assert!(is_done, "{arguments:?}: {output} {errors}");
-        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>()
+        let messages = output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>();
+        (is_done, messages, errors)
     };
     let of =
         |messages: &[Value], kind: &str| messages.iter().find(|message| message["type"] == kind).cloned().unwrap_or_default();
-    let checked = source(&["check", "--config", good.to_str().unwrap()]).await;
-    assert_eq!(of(&checked, "CONNECTION_STATUS")["connectionStatus"]["status"], "SUCCEEDED", "{checked:?}");
-    let checked = source(&["check", "--config", bad.to_str().unwrap()]).await;
-    assert_eq!(of(&checked, "CONNECTION_STATUS")["connectionStatus"]["status"], "FAILED", "{checked:?}");
-    let found = source(&["discover", "--config", good.to_str().unwrap()]).await;
+    let (is_done, found, errors) = source(&["discover", "--config", good.to_str().unwrap()]).await;
+    assert!(is_done, "{found:?} {errors}");
     let stream = of(&found, "CATALOG")["catalog"]["streams"][0].clone();
     assert_eq!(stream["name"], "stats");
     let catalog = file(
         "catalog.json",
         &json!({"streams": [{"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}]}),
     );
-    let read = source(&["read", "--config", good.to_str().unwrap(), "--catalog", catalog.to_str().unwrap()]).await;
+    let (is_done, read, errors) =
+        source(&["read", "--config", good.to_str().unwrap(), "--catalog", catalog.to_str().unwrap()]).await;
+    assert!(is_done, "{read:?} {errors}");
     let records: Vec<&Value> =
         read.iter().filter(|message| message["type"] == "RECORD").map(|message| &message["record"]["data"]).collect();
     // Days without a visit have no bounce rate, and the connector leaves them out. Today may have the visit of the fixture's clock.
@@ -106,4 +105,7 @@ async fn airbyte_source_plausible() {
         "{read:?}"
     );
     assert!(records.len() <= 2, "{records:?}");
+    let (is_done, refused, _) =
+        source(&["read", "--config", bad.to_str().unwrap(), "--catalog", catalog.to_str().unwrap()]).await;
+    assert!(!is_done && !refused.iter().any(|message| message["type"] == "RECORD"), "{refused:?}");
 }
