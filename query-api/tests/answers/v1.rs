@@ -147,6 +147,8 @@ async fn breakdown() {
         ask(&fixture, "breakdown", &[("property", "visit:utm_campaign")]).await,
         json!([{"utm_campaign": "spring|sale", "visitors": 1}])
     );
+    let countries = json!([{"country": "AT", "visitors": 1}, {"country": "DE", "visitors": 1}]);
+    assert_eq!(ask(&fixture, "breakdown", &[("property", "visit:country")]).await, countries);
     let methods = [("property", "event:props:method"), ("filters", "event:name==Download")];
     assert_eq!(ask(&fixture, "breakdown", &methods).await, json!([{"method": "HTTP", "visitors": 1}]));
 }
@@ -164,6 +166,8 @@ async fn filters() {
         ("event:props:method==HTTP", 1),
         ("event:hostname==a.example", 3),
         ("visit:country!=DE", 2),
+        ("event:page==/docs/*", 2),
+        ("event:page!=/docs/*", 2),
         ("visit:source==x' OR 1=1 --", 0),
         ("", 3),
     ] {
