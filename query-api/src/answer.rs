@@ -6,9 +6,11 @@ use crate::engine::{Cell, Rows};
 use crate::money;
 use crate::query::calendar::Calendar;
 use crate::query::{Dimension, Direction, Echo, Metric, Query, Range, Revenue, TimeUnit};
+use bytes::Bytes;
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -36,7 +38,7 @@ pub struct Row {
 }
 
 /// How fresh and complete the answer is.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Meta {
     /// Nothing here comes from another product.
     pub imports_included: bool,
@@ -57,6 +59,8 @@ pub struct Meta {
     pub total_rows: Option<i64>,
     /// Up to when all events are counted, RFC 3339 in UTC with milliseconds.
     pub watermark: String,
+    /// The same by region.
+    pub complete_through: BTreeMap<String, String>,
     /// Revision of the site's partition; of a shadow its own.
     pub revision: u64,
     /// The figures are those of a replay's shadow.
@@ -64,8 +68,32 @@ pub struct Meta {
     pub shadow: bool,
     /// Regions whose events are counted.
     pub regions: Vec<String>,
+    /// Regions whose events should be counted and are not.
+    pub regions_missing: Vec<String>,
+    /// UTC hours of the range that may still change, RFC 3339: see [`crate::freshness::open_hours`].
+    pub open_hours: Vec<String>,
     /// [`IDENTITY_WINDOW`].
     pub identity_window: &'static str,
+    /// Everything was counted, nothing estimated or sampled.
+    pub exact: bool,
+}
+
+impl Meta {
+    /// Without what changes while the figures stay.
+    fn lasting(&self) -> Self {
+        Self { watermark: String::new(), complete_through: BTreeMap::new(), revision: 0, open_hours: Vec::new(), ..self.clone() }
+    }
+}
+
+/// An answer as it is sent.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The JSON.
+    pub body: Bytes,
+    /// The same for answers that differ in nothing but freshness: 32 hex digits.
+    pub tag: String,
+    /// [`Meta::watermark`].
+    pub watermark: String,
 }
 
 /// Why the values of a metric are not what one might expect.
@@ -166,6 +194,22 @@ impl Answer {
             pagination: Pagination { offset: query.offset, limit: query.limit },
         };
         Self { results, meta, query: echo }
+    }
+
+    /// Writes the answer.
+    pub fn encode(&self) -> Encoded {
+        // Maps with other keys than text cannot be written; there are none.
+        let results = serde_json::to_vec(&self.results).unwrap_or_default();
+        let [lasting, meta] = [&self.meta.lasting(), &self.meta].map(|meta| serde_json::to_vec(meta).unwrap_or_default());
+        let query = serde_json::to_vec(&self.query).unwrap_or_default();
+        let mut hash = Sha256::new();
+        for part in [&results, &lasting, &query] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let tag = hash.finalize().iter().take(16).fold(0_u128, |tag, byte| tag << 8 | u128::from(*byte));
+        let parts: [&[u8]; 7] = [b"{\"results\":", &results, b",\"meta\":", &meta, b",\"query\":", &query, b"}"];
+        Encoded { body: parts.concat().into(), tag: format!("{tag:032x}"), watermark: self.meta.watermark.clone() }
     }
 }
 

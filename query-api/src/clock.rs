@@ -1,5 +1,6 @@
 //! The time of day, from one place.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Tells the time; tests hold it still.
@@ -9,6 +10,8 @@ pub enum Clock {
     System,
     /// Always this, Unix milliseconds.
     Fixed(u64),
+    /// What this says, Unix milliseconds.
+    Held(&'static AtomicU64),
 }
 
 impl Clock {
@@ -17,6 +20,7 @@ impl Clock {
         match self {
             Self::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64),
             Self::Fixed(now_ms) => now_ms,
+            Self::Held(now_ms) => now_ms.load(Ordering::Relaxed),
         }
     }
 }

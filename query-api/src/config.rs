@@ -1,5 +1,6 @@
 //! Settings of the query API.
 
+use crate::limits::LimitSettings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -26,12 +27,18 @@ pub struct Config {
     pub memory_limit_mb: u64,
     /// Threads of DuckDB; default: the machine's, at most 4.
     pub duckdb_threads: usize,
-    /// Queries that run at the same time; default 8.
+    /// Queries that run at the same time; default: one more than the machine has processors. One tenant may run all but one of them.
     pub running_queries_max: usize,
     /// Queries that wait for their turn, further ones are refused; default 256.
     pub waiting_queries_max: usize,
     /// Time one query may take, milliseconds; default 30,000.
     pub query_timeout_ms: u64,
+    /// What one key and one tenant may take; default: 36,000 requests and 3,600 seconds of engine time an hour.
+    pub limits: LimitSettings,
+    /// Size of the figures kept for those who ask again, bytes; 0 = none; default 64 MB.
+    pub cache_bytes_max: u64,
+    /// How long the service still takes new requests after it was told to end, while `/api/health/ready` says 503 already, milliseconds; default 0.
+    pub drain_ms: u64,
     /// Parts that stay attached; default 400.
     pub attached_parts_max: usize,
     /// Event rows in memory for one partition's live end; default 2,000,000. Past it folding waits for the next parts.
@@ -63,9 +70,12 @@ impl Config {
             collector_url: None,
             memory_limit_mb: 2_048,
             duckdb_threads: std::thread::available_parallelism().map_or(2, |threads| threads.get().min(4)),
-            running_queries_max: 8,
+            running_queries_max: std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(16) + 1,
             waiting_queries_max: 256,
             query_timeout_ms: 30_000,
+            limits: LimitSettings { requests_per_hour: 36_000, engine_seconds_per_hour: 3_600 },
+            cache_bytes_max: 64_000_000,
+            drain_ms: 0,
             attached_parts_max: 400,
             tail_rows_max: 2_000_000,
             tail_bytes_max: 800_000_000,
@@ -84,6 +94,7 @@ impl Config {
         check(self.duckdb_threads >= 1, "duckdb_threads", "at least one is needed")?;
         check(self.running_queries_max >= 1, "running_queries_max", "at least one is needed")?;
         check((100..=600_000).contains(&self.query_timeout_ms), "query_timeout_ms", "between 100 and 600,000 is allowed")?;
+        check(self.drain_ms <= 600_000, "drain_ms", "at most 600,000 are allowed")?;
         check(self.attached_parts_max >= 1, "attached_parts_max", "at least one is needed")?;
         check(self.tail_rows_max >= 1, "tail_rows_max", "at least one is needed")?;
         check(self.tail_bytes_max >= 1, "tail_bytes_max", "at least one is needed")

@@ -76,6 +76,37 @@ pub enum ApiError {
     #[error("The request body could not be read.")]
     #[strum(serialize = "unreadable_body")]
     Body,
+    /// A key made too many requests.
+    #[error(
+        "Too many API requests. Your API key is limited to {limit} requests per hour. Please contact us to request more capacity."
+    )]
+    TooManyRequests {
+        /// Requests allowed in an hour.
+        limit: u32,
+        /// Seconds until the next one is.
+        retry_after_s: u64,
+    },
+    /// A tenant used too much of the engine.
+    #[error(
+        "Too many expensive queries. Your account is limited to {limit_s} seconds of query time per hour. Please ask for shorter date ranges or fewer dimensions, or contact us to request more capacity."
+    )]
+    TooMuchTime {
+        /// Seconds allowed in an hour.
+        limit_s: u32,
+        /// Seconds until some are left.
+        retry_after_s: u64,
+    },
+    /// The answer is too large.
+    #[error(
+        "The answer is larger than {limit_bytes} bytes. Please ask for fewer results with `pagination`, or fewer dimensions."
+    )]
+    AnswerTooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The query needs more memory than there is.
+    #[error("The query needs too much memory. Please ask for a shorter date range or fewer dimensions.")]
+    TooMuchMemory,
     /// The query took too long.
     #[error("The query took too long. Please ask for a shorter date range or fewer dimensions.")]
     #[strum(serialize = "query_timeout")]
@@ -126,7 +157,9 @@ impl ApiError {
             | Self::NotInShadow => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests { .. } | Self::TooMuchTime { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::AnswerTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMuchMemory | Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -136,6 +169,11 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Busy { .. } => Self::Busy,
+            EngineError::TooLarge { limit_bytes } => Self::AnswerTooLarge { limit_bytes },
+            EngineError::Database(cause) if is_out_of_memory(&cause) => {
+                tracing::warn!(error = %cause, "query needs too much memory");
+                Self::TooMuchMemory
+            }
             EngineError::Timeout { .. } => {
                 tracing::warn!(%error, "query interrupted");
                 Self::TooSlow
@@ -148,12 +186,21 @@ impl From<EngineError> for ApiError {
     }
 }
 
+/// DuckDB tells it by the first words of its text alone.
+fn is_out_of_memory(error: &duckdb::Error) -> bool {
+    error.to_string().contains("Out of Memory Error")
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = (status, axum::Json(json!({"error": self.to_string(), "code": self.code()}))).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let retry_after_s = match &self {
+            Self::TooManyRequests { retry_after_s, .. } | Self::TooMuchTime { retry_after_s, .. } => Some(*retry_after_s),
+            _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        };
+        if let Some(retry_after_s) = retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

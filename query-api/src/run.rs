@@ -1,25 +1,29 @@
 //! The service from start to end: listen, follow the region, answer, and stop when told.
 
 use crate::bundling::Bundling;
+use crate::cache::FigureCache;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control::Directory;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::http;
+use crate::limits;
 use crate::revision::Revisions;
 use crate::service::Service;
 use crate::tail::{Follower, HeadSlot, Limits, PartitionView};
 use crate::telemetry::Telemetry;
 use async_nats::jetstream::Context;
 use std::collections::BTreeMap;
+use std::future::IntoFuture;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::{self, HeadChange};
 use weir_reader::rules::Rulebook;
@@ -29,8 +33,10 @@ use weir_rollup::rules::{Rules, RulesError};
 
 /// Pause before NATS is tried again.
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// How long requests under way may take when the service ends.
+/// How long requests under way may take when the service ends; then their statements are interrupted.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long the answers to those that were interrupted may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Why the service could not start, or ended.
 #[derive(Debug, Error)]
@@ -101,35 +107,52 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         collector_url: config.collector_url.clone(),
         revisions: Revisions::new(store.clone(), &config.region, config.partitions.iter().copied()),
         partitions,
+        cache: FigureCache::new(config.cache_bytes_max),
+        limits: Arc::new(limits::Limits::new(config.limits)),
+        stopping: cancel.clone(),
         clock: Clock::System,
         telemetry: Telemetry::default(),
     });
+    let drain = Duration::from_millis(config.drain_ms);
+    let ended = CancellationToken::new();
     let bundling = Bundling {
         engine: Arc::clone(&engine),
         store: store.clone(),
         folder: config.work.join("bundles"),
         views: service.partitions.clone(),
     };
-    let bundling = tokio::spawn(bundling.run(cancel.clone()));
-    let region = Region { config, engine, rulebook, store, senders };
-    let following = tokio::spawn(region.follow(Arc::clone(&service), cancel.clone()));
+    let bundling = tokio::spawn(bundling.run(ended.clone()));
+    let region = Region { config, engine: Arc::clone(&engine), rulebook, store, senders };
+    let following = tokio::spawn(region.follow(Arc::clone(&service), ended.clone()));
     let router = http::router(service);
-    let serving = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let closing = close(cancel.clone(), drain);
+    let mut serving = pin!(axum::serve(listener, router).with_graceful_shutdown(closing).into_future());
     let outcome = tokio::select! {
-        served = serving => served,
-        () = last_moment(&cancel) => Ok(()),
+        served = &mut serving => served,
+        () = last_moment(&cancel, drain) => {
+            engine.end().await;
+            timeout(LAST_ANSWERS, serving).await.unwrap_or(Ok(()))
+        }
     };
-    cancel.cancel();
+    ended.cancel();
     // Cancelled or panicked, there is nothing left to do.
     let _ended = following.await;
     let _ended = bundling.await;
+    engine.end().await;
     outcome.map_err(RunError::Serve)
 }
 
-/// Returns when the time for the last requests is over.
-async fn last_moment(cancel: &CancellationToken) {
+/// Returns when no new requests are taken any more. Until then whoever distributes them can learn that this one ends.
+async fn close(cancel: CancellationToken, drain: Duration) {
     cancel.cancelled().await;
-    sleep(LAST_REQUESTS).await;
+    sleep(drain).await;
+    tracing::info!("no new requests are taken, those under way are answered");
+}
+
+/// Returns when the time for the last requests is over.
+async fn last_moment(cancel: &CancellationToken, drain: Duration) {
+    cancel.cancelled().await;
+    sleep(drain + LAST_REQUESTS).await;
 }
 
 type Views = watch::Sender<Arc<PartitionView>>;

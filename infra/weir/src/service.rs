@@ -83,6 +83,21 @@ pub(crate) struct QueryOptions {
     /// Longest time of one query, milliseconds.
     #[arg(long, env = "WEIR_QUERY_TIMEOUT_MS")]
     query_timeout_ms: Option<u64>,
+    /// Queries that run at the same time; one account may run all but one of them.
+    #[arg(long, env = "WEIR_RUNNING_QUERIES")]
+    running_queries: Option<usize>,
+    /// Requests of one API key in an hour; 0 = without a limit. Default 36,000.
+    #[arg(long, env = "WEIR_REQUESTS_PER_HOUR")]
+    requests_per_hour: Option<u32>,
+    /// Seconds of query time of one account in an hour; 0 = without a limit. Default 3,600.
+    #[arg(long, env = "WEIR_QUERY_SECONDS_PER_HOUR")]
+    query_seconds_per_hour: Option<u32>,
+    /// Size of the figures kept for those who ask again, MB; 0 = none. Default 64.
+    #[arg(long, env = "WEIR_QUERY_CACHE_MB")]
+    cache_mb: Option<u64>,
+    /// How long new requests are still taken after SIGTERM, while /api/health/ready says 503 already, milliseconds. Default 0.
+    #[arg(long, env = "WEIR_QUERY_DRAIN_MS")]
+    drain_ms: Option<u64>,
 }
 
 /// What a service needs to know of its surroundings.
@@ -124,6 +139,11 @@ pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
     set(&mut config.memory_limit_mb, options.memory_limit_mb);
     set(&mut config.duckdb_threads, options.duckdb_threads);
     set(&mut config.query_timeout_ms, options.query_timeout_ms);
+    set(&mut config.running_queries_max, options.running_queries);
+    set(&mut config.limits.requests_per_hour, options.requests_per_hour);
+    set(&mut config.limits.engine_seconds_per_hour, options.query_seconds_per_hour);
+    set(&mut config.cache_bytes_max, options.cache_mb.map(|mb| mb.saturating_mul(1_000_000)));
+    set(&mut config.drain_ms, options.drain_ms);
     config.validate().context("the query API's settings cannot be used")?;
     weir_query_api::run(config, cancelled_by_signal()?).await.context("the query API failed")
 }

@@ -49,23 +49,19 @@ impl Engine {
         }
     }
 
-    /// Like [`Engine::attach`]; a part that is in a bundle is answered by the bundle, where `listed` has all parts of it. `listed` are all
-    /// parts that belong to the view: those of a bundle that are not asked for have no row that the statement looks for.
-    pub fn attach_bundled(
-        &self,
-        listed: &HashSet<&str>,
-        files: &[(String, PathBuf)],
-    ) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
-        let chosen = choose(&self.bundles(), listed);
-        let mut of_part: HashMap<&str, &Arc<AttachedPart>> = HashMap::new();
-        for bundle in &chosen {
-            of_part.extend(bundle.parts.iter().map(|name| (name.as_str(), &bundle.attached)));
+    /// Detaches a part that was looked into once. Blocks.
+    pub fn release(&self, name: &str) {
+        lock(&self.parts).forget(&lock(&self.catalog), name);
+    }
+
+    /// Which parts are read in bundles, and in which, where these are all the parts that belong to a view: those of a bundle that are not asked for have no row
+    /// that a statement looks for.
+    pub fn bundled(&self, listed: &HashSet<&str>) -> HashMap<String, Arc<AttachedPart>> {
+        let mut of_part = HashMap::new();
+        for bundle in choose(&self.bundles(), listed) {
+            of_part.extend(bundle.parts.iter().map(|name| (name.clone(), Arc::clone(&bundle.attached))));
         }
-        let single: Vec<(String, PathBuf)> =
-            files.iter().filter(|(name, _)| !of_part.contains_key(name.as_str())).cloned().collect();
-        let mut attached = self.attach(&single)?.into_iter();
-        let of_file = |(name, _): &(String, PathBuf)| of_part.get(name.as_str()).copied().cloned().or_else(|| attached.next());
-        Ok(files.iter().filter_map(of_file).collect())
+        of_part
     }
 }
 

@@ -7,18 +7,20 @@ mod run;
 mod table;
 
 pub use bundles::Bundle;
-pub use parts::AttachedPart;
+pub use parts::{AttachedPart, schema_of};
 pub use run::{Cell, Rows, Session};
-pub use table::Table;
+pub use table::{Reach, Table};
 
+use crate::limits::{Queue, TurnBounds};
 use duckdb::Connection;
 use parts::Parts;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use weir_rollup::fold::{KnownIds, OldRetry};
 use weir_rollup::part;
 
@@ -98,6 +100,9 @@ pub enum EngineError {
     /// Rows could not be written as an Arrow batch.
     #[error("rows do not fit into a batch: {0}")]
     Batch(#[from] arrow::error::ArrowError),
+    /// The service ends.
+    #[error("the service ends")]
+    Ending,
     /// The thread that ran it ended early.
     #[error("the query's thread ended early")]
     Lost,
@@ -110,8 +115,11 @@ pub struct Engine {
     catalog: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
     parts: Mutex<Parts>,
-    permits: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    turns: Arc<Queue>,
+    /// Fires when no statement may run any more.
+    ending: CancellationToken,
+    /// Threads that run statements.
+    threads: TaskTracker,
     next_table: AtomicU64,
     /// Tables without holders, to be dropped on the next thread that may block.
     unheld: Mutex<Vec<String>>,
@@ -134,12 +142,18 @@ impl Engine {
         catalog.execute_batch("USE memory; CREATE SCHEMA tail;")?;
         places::load(&catalog)?;
         Ok(Arc::new(Self {
-            permits: Arc::new(Semaphore::new(config.running_max)),
+            turns: Queue::new(TurnBounds {
+                running_max: config.running_max,
+                // One turn is kept for whoever comes next.
+                tenant_running_max: config.running_max.saturating_sub(1).max(1),
+                waiting_max: config.waiting_max,
+            }),
+            ending: CancellationToken::new(),
+            threads: TaskTracker::new(),
             parts: Mutex::new(Parts::new(config.parts_max)),
             config,
             catalog: Mutex::new(catalog),
             idle: Mutex::new(Vec::new()),
-            waiting: Arc::new(AtomicUsize::new(0)),
             next_table: AtomicU64::new(1),
             unheld: Mutex::new(Vec::new()),
             bundles: Mutex::new(Vec::new()),
@@ -159,7 +173,17 @@ impl Engine {
 
     /// How many queries wait for their turn.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.turns.waiting()
+    }
+
+    /// How many statements run.
+    pub fn running(&self) -> usize {
+        self.turns.running()
+    }
+
+    /// Tenants whose statements run or wait.
+    pub fn tenants(&self) -> usize {
+        self.turns.tenants()
     }
 
     /// A new table with the columns of `events`, dropped with the value. Blocks.

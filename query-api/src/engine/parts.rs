@@ -2,6 +2,7 @@
 
 use super::{EngineError, path_text};
 use duckdb::Connection;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,13 @@ pub struct AttachedPart {
     pub schema: String,
 }
 
+/// The schema under which a part is attached: the same each time, so that a statement can be written, and compared, before anything is attached.
+pub fn schema_of(name: &str) -> String {
+    let hash = Sha256::digest(name.as_bytes());
+    let start = hash.iter().take(8).fold(0_u64, |start, byte| start << 8 | u64::from(*byte));
+    format!("part{start:016x}")
+}
+
 struct Slot {
     part: Arc<AttachedPart>,
     used: u64,
@@ -25,12 +33,11 @@ pub(super) struct Parts {
     slots: HashMap<String, Slot>,
     limit: usize,
     clock: u64,
-    next_schema: u64,
 }
 
 impl Parts {
     pub(super) fn new(limit: usize) -> Self {
-        Self { slots: HashMap::new(), limit, clock: 0, next_schema: 1 }
+        Self { slots: HashMap::new(), limit, clock: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,8 +66,7 @@ impl Parts {
             slot.used = self.clock;
             return Ok(Arc::clone(&slot.part));
         }
-        let schema = format!("part{}", self.next_schema);
-        self.next_schema += 1;
+        let schema = schema_of(name);
         let quoted = path_text(path).replace('\'', "''");
         connection.execute_batch(&format!("ATTACH '{quoted}' AS {schema} (READ_ONLY)")).map_err(|cause| {
             let name = name.to_owned();

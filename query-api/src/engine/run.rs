@@ -1,13 +1,15 @@
 //! Running a statement: its turn, its thread, its time.
 
 use super::{Engine, EngineError};
+use crate::limits::Tenant;
 use crate::plan::Statement;
 use duckdb::types::ValueRef;
 use duckdb::{Connection, InterruptHandle, params_from_iter};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// Largest answer: texts and 16 bytes for each cell.
 const ANSWER_BYTES_MAX: usize = 64_000_000;
@@ -31,28 +33,41 @@ pub enum Cell {
 pub type Rows = Vec<Vec<Cell>>;
 
 impl Engine {
-    /// Runs what `work` makes of a connection, in turn, on a thread of its own, for at most the time limit. When the caller goes away
-    /// the statement is interrupted.
+    /// Runs work of the service itself: see [`Engine::run_for`].
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Session<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let permit = self.turn().await?;
+        self.run_for(&Tenant::System, work).await
+    }
+
+    /// Runs what `work` makes of a connection, when it is the tenant's turn, on a thread of its own, for at most the time limit. When the caller goes away
+    /// the statement is interrupted.
+    pub async fn run_for<T: Send + 'static>(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        work: impl FnOnce(&Session<'_>) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let turn = tokio::select! {
+            biased;
+            () = self.ending.cancelled() => return Err(EngineError::Ending),
+            turn = self.turns.turn(tenant) => turn.map_err(|full| EngineError::Busy { waiting: full.waiting })?,
+        };
         let connection = self.checkout()?;
         let limit = self.config.timeout;
         let stop = Arc::new(AtomicBool::new(false));
         let timed_out = Arc::new(AtomicBool::new(false));
         let (done_sender, done) = oneshot::channel();
         let (alive, gone) = oneshot::channel::<()>();
-        let watch = watch(connection.interrupt_handle(), limit, Arc::clone(&stop), Arc::clone(&timed_out), done, gone);
-        let watch = tokio::spawn(watch);
+        let until = Until { limit, gone, ending: self.ending.clone(), timed_out: Arc::clone(&timed_out) };
+        let watch = tokio::spawn(watch(connection.interrupt_handle(), Arc::clone(&stop), done, until));
         let engine = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || {
+        let task = self.threads.spawn_blocking(move || {
             engine.sweep();
             let result = work(&Session { engine: &engine, connection: &connection, stop: &stop });
             // The watch may have ended already.
             let _ended = done_sender.send(());
-            drop(permit);
+            drop(turn);
             (result, connection)
         });
         let (result, connection) = task.await.map_err(|_| EngineError::Lost)?;
@@ -68,42 +83,30 @@ impl Engine {
         result
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _place = Place(Arc::clone(&self.waiting));
-        if waiting >= self.config.waiting_max {
-            return Err(EngineError::Busy { waiting });
-        }
-        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| EngineError::Lost)
+    /// Interrupts all statements, runs none any more, and returns when their threads have ended.
+    pub async fn end(&self) {
+        self.ending.cancel();
+        self.threads.close();
+        self.threads.wait().await;
     }
 }
 
-/// A place among those who wait; given back on drop.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Interrupts a statement when its time is over or its caller is gone, until it ends.
-async fn watch(
-    handle: Arc<InterruptHandle>,
+/// What ends a statement before it ends by itself.
+struct Until {
     limit: Duration,
-    stop: Arc<AtomicBool>,
-    timed_out: Arc<AtomicBool>,
-    mut done: oneshot::Receiver<()>,
     gone: oneshot::Receiver<()>,
-) {
+    ending: CancellationToken,
+    timed_out: Arc<AtomicBool>,
+}
+
+/// Interrupts a statement when its time is over, its caller is gone or the service ends, until it ends.
+async fn watch(handle: Arc<InterruptHandle>, stop: Arc<AtomicBool>, mut done: oneshot::Receiver<()>, until: Until) {
     tokio::select! {
         biased;
         _ = &mut done => return,
-        _ = gone => {}
-        () = tokio::time::sleep(limit) => timed_out.store(true, Ordering::Relaxed),
+        _ = until.gone => {}
+        () = until.ending.cancelled() => {}
+        () = tokio::time::sleep(until.limit) => until.timed_out.store(true, Ordering::Relaxed),
     }
     stop.store(true, Ordering::Relaxed);
     loop {

@@ -2,9 +2,28 @@
 
 use super::{Engine, EngineError};
 use duckdb::Connection;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use weir_rollup::columns;
 use weir_rollup::row::EventRow;
+
+/// Rows of one site: their sequences, ascending, and the latest time of an event.
+#[derive(Debug)]
+struct Marks {
+    seqs: Vec<u64>,
+    latest_ms: i64,
+}
+
+/// Between which sequences a site has rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The first one.
+    pub first_seq: u64,
+    /// The last one.
+    pub last_seq: u64,
+    /// No event is later than this, Unix milliseconds.
+    pub latest_ms: i64,
+}
 
 /// A table with the columns of `events`. It is dropped some time after its last holder: a query that reads it is one.
 pub struct Table {
@@ -12,11 +31,13 @@ pub struct Table {
     /// Name with schema.
     name: String,
     connection: Mutex<Connection>,
+    /// Where rows of each site are: what other sites send does not change what is said of one.
+    marks: RwLock<HashMap<u32, Marks>>,
 }
 
 impl Table {
     pub(super) fn new(engine: Arc<Engine>, name: String, connection: Connection) -> Self {
-        Self { engine, name, connection: Mutex::new(connection) }
+        Self { engine, name, connection: Mutex::new(connection), marks: RwLock::default() }
     }
 
     /// Name with schema.
@@ -36,7 +57,35 @@ impl Table {
         let mut appender = connection.appender_to_db(table, schema)?;
         appender.append_record_batch(batch)?;
         appender.flush()?;
+        self.mark(rows);
         Ok(())
+    }
+
+    /// Where a site has rows after one sequence up to another; `None` = nowhere.
+    pub fn reach(&self, site_id: u32, after_seq: u64, through_seq: u64) -> Option<Reach> {
+        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
+        let Marks { seqs, latest_ms } = marks.get(&site_id)?;
+        let first = seqs.partition_point(|seq| *seq <= after_seq);
+        let end = seqs.partition_point(|seq| *seq <= through_seq);
+        let inside = seqs.get(first..end)?;
+        Some(Reach { first_seq: *inside.first()?, last_seq: *inside.last()?, latest_ms: *latest_ms })
+    }
+
+    fn mark(&self, rows: &[EventRow]) {
+        let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            let marks = marks.entry(row.site_id).or_insert(Marks { seqs: Vec::new(), latest_ms: i64::MIN });
+            marks.latest_ms = marks.latest_ms.max(row.event_ms);
+            // They come in stream order; a batch has many of one sequence.
+            match marks.seqs.last() {
+                Some(last) if *last == row.position.seq => {}
+                Some(last) if *last > row.position.seq => {
+                    let at = marks.seqs.partition_point(|seq| *seq < row.position.seq);
+                    marks.seqs.insert(at, row.position.seq);
+                }
+                _ => marks.seqs.push(row.position.seq),
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Routes for holders of a key.
 
-use super::credential;
 use super::csv::{self, Table};
-use crate::answer::Answer;
+use super::{access, credential, etag};
+use crate::answer::{Answer, Encoded};
 use crate::control::Grant;
 use crate::error::ApiError;
 use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
+use crate::limits::Tenant;
 use crate::query::{self, Refusal};
 use crate::revision::Revision;
 use crate::service::Service;
@@ -14,8 +15,7 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::response::Response;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,14 +70,12 @@ pub(super) async fn query(
     let answer = ask(&service, &grant, site, &body, revision).await?;
     service.telemetry.queried(began.elapsed());
     if csv::is_wanted(&headers) {
-        let answer: Value = serde_json::from_slice(&answer).map_err(|_| ApiError::Unavailable)?;
+        let answer: Value = serde_json::from_slice(&answer.body).map_err(|_| ApiError::Unavailable)?;
         return csv::respond(&Table::of_query(&answer), &answer);
     }
-    let fixed = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::VARY, HeaderValue::from_static("accept")),
-    ];
-    Ok((fixed, answer).into_response())
+    let mut response = etag::respond(&headers, answer);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// Answers a query of v2 on an authorised site: what every route of figures goes through.
@@ -87,10 +85,10 @@ pub(super) async fn ask(
     site: Site,
     body: &Value,
     revision: Revision,
-) -> Result<Bytes, ApiError> {
+) -> Result<Encoded, ApiError> {
     let site_name = query::site_id(body)?.to_owned();
     let query = query::parse(body, &service.directory.definitions(site.id), &grant.id)?;
-    service.query(site, site_name, query, revision).await
+    service.query(Tenant::of(grant, &site), site, site_name, query, revision).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -120,7 +118,7 @@ pub(super) async fn current_visitors(
         .filter(|site| !site.is_empty())
         .ok_or(Refusal::MissingSite)?;
     let site = service.directory.authorise(&grant, &site_name).await?;
-    Ok(Json(service.current_visitors(site, revision).await?))
+    Ok(Json(service.current_visitors(Tenant::of(&grant, &site), site, revision).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -159,7 +157,8 @@ pub(super) async fn ledger(
         Some(name) => Whose::Site(Box::new(service.directory.authorise(&grant, name).await?)),
     };
     let period = Period::parse(from.as_deref(), to.as_deref(), service.clock.now_ms() as i64)?;
-    Ok(Json(service.ledger(whose, site_name, period, revision).await?))
+    let tenant = if let Whose::Site(site) = &whose { Tenant::of(&grant, site) } else { Tenant::Admin };
+    Ok(Json(service.ledger(tenant, whose, site_name, period, revision).await?))
 }
 
 /// `GET /api/sites`: what the key reads.
@@ -181,9 +180,12 @@ pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMa
     Ok(Json(sites.iter().map(entry).collect()))
 }
 
-/// The grant of the request: of its bearer token, or of its sessions.
+/// The grant of the request: of its bearer token, or of its sessions. The request counts among those of its key.
 pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Grant, ApiError> {
-    credential::grant(service, headers).await
+    let grant = credential::grant(service, headers).await?;
+    access::note_key(&grant.id);
+    service.limits.admit(&grant)?;
+    Ok(grant)
 }
 
 /// Reads JSON.

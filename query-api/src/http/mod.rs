@@ -1,9 +1,11 @@
 //! The HTTP side: routes, limits, and what every answer carries.
 
+mod access;
 mod api;
 mod credential;
 mod csv;
 mod dashboard;
+mod etag;
 mod openapi;
 mod session;
 mod sites;
@@ -16,10 +18,8 @@ pub use v1::LegacyRefusal;
 use crate::error::ApiError;
 use crate::service::Service;
 use axum::Router;
-use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(sites::routes())
         .route("/api/status", get(status::status))
         .route("/api/health", get(status::health))
+        .route("/api/health/live", get(status::live))
+        .route("/api/health/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
         .route("/", get(dashboard::index))
         .route("/{*path}", get(dashboard::asset))
@@ -59,16 +61,10 @@ pub fn router(service: Arc<Service>) -> Router {
         .layer(constant(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
         // Figures change from one second to the next, and belong to one reader.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(middleware::from_fn_with_state(Arc::clone(&service), count))
+        .layer(middleware::from_fn_with_state(Arc::clone(&service), access::log))
         .with_state(service)
 }
 
 fn constant(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
-}
-
-async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    service.telemetry.answered(response.status().as_u16());
-    response
 }

@@ -12,12 +12,30 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use weir_rollup::manifest::Promotion;
 
-/// `GET /api/health`: 200 once queries are answered, else 503 and why.
+/// `GET /api/health/live`: 200 for as long as the process answers at all.
+#[utoipa::path(
+    get, path = "/api/health/live", operation_id = "live", tag = "operations", security(()),
+    responses((status = 200, description = "The process lives.", body = Value))
+)]
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// `GET /api/health`: as `/api/health/ready`.
 #[utoipa::path(
     get, path = "/api/health", operation_id = "health", tag = "operations", security(()),
-    responses((status = 200, description = "Queries are answered.", body = Value), (status = 503, description = "Not yet.", body = Value))
+    responses((status = 200, description = "Queries are answered.", body = Value), (status = 503, description = "Not yet, or not much longer.", body = Value))
 )]
-pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
+pub(super) async fn health(service: State<Arc<Service>>) -> Response {
+    ready(service).await
+}
+
+/// `GET /api/health/ready`: 200 while queries are answered, else 503 and why.
+#[utoipa::path(
+    get, path = "/api/health/ready", operation_id = "ready", tag = "operations", security(()),
+    responses((status = 200, description = "Queries are answered.", body = Value), (status = 503, description = "Not yet, or not much longer.", body = Value))
+)]
+pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     match service.unready() {
         None => Json(json!({"status": "ok"})).into_response(),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "starting", "error": reason}))).into_response(),

@@ -187,6 +187,11 @@ fn write_page(sql: &mut String, query: &Query) {
     };
 }
 
+/// The statement for the numbers of the sites that an attached part has rows of.
+pub fn sites(schema: &str) -> Statement {
+    Statement { sql: format!("SELECT DISTINCT CAST(site_id AS BIGINT) FROM {schema}.events"), parameters: Vec::new() }
+}
+
 /// The statement for the time of a site's first event. One column, NULL where there is none.
 pub fn first_event(site_id: u32, sources: &[Source]) -> Statement {
     let mut sql = String::from("SELECT min(event_ms) FROM (SELECT event_ms FROM nothing.events");

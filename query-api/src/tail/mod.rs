@@ -152,6 +152,25 @@ impl PartitionView {
         self.condition.alarm().into_iter().chain(self.ledger_alarm.as_deref())
     }
 
+    /// The tables that have rows of a site, as sources: bounded by its own rows, so that they are the same for as long as those are.
+    pub fn tail_sources_of(&self, site_id: u32) -> impl Iterator<Item = Source> {
+        self.tables.iter().filter_map(move |table| {
+            let reach = table.reach(site_id, self.sealed_seq, self.folded_seq)?;
+            Some(Source::Tail {
+                table: table.name().to_owned(),
+                after_seq: reach.first_seq.saturating_sub(1),
+                through_seq: reach.last_seq,
+            })
+        })
+    }
+
+    /// No event of a site is later than this, Unix milliseconds. `None` = it has none.
+    pub fn latest_ms(&self, site_id: u32) -> Option<i64> {
+        let sealed = self.parts(site_id, EVER).map(|part| part.max_event_ms).max();
+        let live = self.tables.iter().filter_map(|table| table.reach(site_id, self.sealed_seq, self.folded_seq));
+        sealed.max(live.map(|reach| reach.latest_ms).max())
+    }
+
     /// The tables, as sources.
     pub fn tail_sources(&self) -> impl Iterator<Item = Source> {
         self.tables.iter().map(|table| Source::Tail {
@@ -185,7 +204,7 @@ pub fn sources(view: &PartitionView, site_id: u32, range: Range, schema: impl Fn
     let pick = |range: Range| {
         // Several parts may be in one database.
         let schemas: BTreeSet<String> = view.parts(site_id, range).filter_map(|part| schema(&part.name)).collect();
-        schemas.into_iter().map(|schema| Source::Part { schema }).chain(view.tail_sources()).collect()
+        schemas.into_iter().map(|schema| Source::Part { schema }).chain(view.tail_sources_of(site_id)).collect()
     };
     Sources { rows: pick(range), fragments: pick(fragment_range(range)) }
 }

@@ -13,14 +13,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use weir_event::model::{Origin, Property};
+use weir_query_api::cache::FigureCache;
 use weir_query_api::clock::Clock;
 use weir_query_api::control::Directory;
 use weir_query_api::engine::{Engine, EngineConfig};
 use weir_query_api::http;
+use weir_query_api::limits::{LimitSettings, Limits};
 use weir_query_api::revision::Revisions;
 use weir_query_api::service::Service;
 use weir_query_api::tail::{Condition, PartitionView, TailLedger};
@@ -57,7 +61,10 @@ impl Layout {
 /// A router and what it stands on.
 pub(crate) struct Fixture {
     pub(crate) router: Router,
+    /// What stands behind it.
     pub(crate) service: Arc<Service>,
+    /// The time, Unix milliseconds.
+    pub(crate) now_ms: &'static AtomicU64,
     pub(crate) engine: Arc<Engine>,
     pub(crate) partition: watch::Sender<Arc<PartitionView>>,
     folder: tempfile::TempDir,
@@ -65,22 +72,27 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(layout: &Layout) -> Self {
-        Self::with(layout, &json!({}))
+        Self::make(layout, &json!({}), LimitSettings::default())
     }
 
     /// One whose site 1 has these definitions.
     pub(crate) fn with(layout: &Layout, definitions: &Value) -> Self {
-        Self::build(layout, directory(definitions))
+        Self::make(layout, directory(definitions), LimitSettings::default())
     }
 
     /// One whose site 1 has its days in this zone.
     pub(crate) fn in_zone(layout: &Layout, zone: &str) -> Self {
         let directory = directory(&json!({}));
         directory.take_site(&site(1, "a.example", zone, 0));
-        Self::build(layout, directory)
+        Self::make(layout, directory, LimitSettings::default())
     }
 
-    fn build(layout: &Layout, directory: Directory) -> Self {
+    /// One with limits.
+    pub(crate) fn limited(layout: &Layout, limits: LimitSettings) -> Self {
+        Self::make(layout, directory(&json!({})), limits)
+    }
+
+    fn make(layout: &Layout, directory: Directory, limits: LimitSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::local(&folder.path().join("files")).unwrap();
         let engine = Engine::open(EngineConfig {
@@ -116,6 +128,7 @@ impl Fixture {
             stream: (1, layout.folded_seq),
         };
         let (partition, receiver) = watch::channel(Arc::new(view));
+        let now_ms: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(NOW_MS)));
         let service = Service {
             engine: Arc::clone(&engine),
             directory,
@@ -124,11 +137,33 @@ impl Fixture {
             region: "local".to_owned(),
             collector_url: Some("https://edge.example/".to_owned()),
             partitions: BTreeMap::from([(0, receiver)]),
-            clock: Clock::Fixed(NOW_MS),
+            cache: FigureCache::new(10_000_000),
+            limits: Arc::new(Limits::new(limits)),
+            stopping: CancellationToken::new(),
+            clock: Clock::Held(now_ms),
             telemetry: Telemetry::default(),
         };
         let service = Arc::new(service);
-        Self { router: http::router(Arc::clone(&service)), service, engine, partition, folder }
+        Self { router: http::router(Arc::clone(&service)), service, now_ms, engine, partition, folder }
+    }
+
+    /// The same service without a cache.
+    pub(crate) fn uncached(&self) -> Router {
+        let service = Service {
+            engine: Arc::clone(&self.engine),
+            directory: directory(&json!({})),
+            revisions: Revisions::new(self.service.store.clone(), "local", [0].into_iter()),
+            store: self.service.store.clone(),
+            region: "local".to_owned(),
+            collector_url: None,
+            partitions: self.service.partitions.clone(),
+            cache: FigureCache::new(0),
+            limits: Arc::new(Limits::new(LimitSettings::default())),
+            stopping: CancellationToken::new(),
+            clock: Clock::Held(self.now_ms),
+            telemetry: Telemetry::default(),
+        };
+        http::router(Arc::new(service))
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -137,10 +172,7 @@ impl Fixture {
 
     /// Status, body as text.
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        send(&self.router, request).await
     }
 
     /// The whole answer to a query of site 1.
@@ -158,8 +190,16 @@ impl Fixture {
     }
 }
 
+/// Status, body as text.
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
 /// The ledger of rows of the live end, in the order of their sequences.
-fn ledger_of(rows: &[EventRow]) -> TailLedger {
+pub(crate) fn ledger_of(rows: &[EventRow]) -> TailLedger {
     let tail = TailLedger::default();
     let entry = |row: &EventRow| {
         let tally = Tally { accepted: 1, bots: u64::from(row.opening.bot > 0), ..Tally::default() };

@@ -1,9 +1,12 @@
 //! The router in process, on parts and live ends that are made here: no network, no clock.
 #![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
+mod access;
 mod api;
 mod authorisation;
+mod bounds;
 mod bundles;
+mod cache;
 mod clients;
 mod comparisons;
 mod contract;
@@ -11,7 +14,9 @@ mod engine;
 mod fixture;
 mod goals;
 mod goals_property;
+mod injection;
 mod ledger;
+mod limits;
 mod metrics;
 mod openapi;
 mod pages;

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_event::model::{Event, EventBatch};
 use weir_event::{codec, subject};
+use weir_query_api::limits::LimitSettings;
 use weir_query_api::{Config, RunError};
 use weir_reader::heads::{self, Swap};
 use weir_reader::store::Store;
@@ -281,6 +282,8 @@ impl Region {
         let path = |name: &str| self.folder.path().join(name);
         let mut config = Config::new(listen, nats_config(self.port, "query"), "local", vec![0], path("files"), path("work"));
         config.memory_limit_mb = 256;
+        // Tests ask as often as they can.
+        config.limits = LimitSettings::default();
         change(&mut config);
         let cancel = CancellationToken::new();
         let task = tokio::spawn(weir_query_api::run(config, cancel.clone()));

@@ -23,6 +23,8 @@ use utoipa::OpenApi;
         v1::breakdown,
         status::status,
         status::health,
+        status::live,
+        status::ready,
         status::metrics,
         document_route,
         query_schema,

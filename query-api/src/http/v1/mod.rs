@@ -94,7 +94,7 @@ async fn answer<T, R: Serialize>(
     let request = translate(&common, &special, today)?;
     let run = async |body: &Value| -> Result<Value, ApiError> {
         let answer = ask(service, &grant, site.clone(), body, revision).await?;
-        serde_json::from_slice(&answer).map_err(|_| ApiError::Unavailable)
+        serde_json::from_slice(&answer.body).map_err(|_| ApiError::Unavailable)
     };
     let found = run(&request.body).await?;
     let previous = match &request.previous {

@@ -1,5 +1,9 @@
 //! What the service counts, as Prometheus text.
 
+mod routes;
+
+pub use routes::Routes;
+
 use crate::service::Service;
 use crate::tail::PartitionView;
 use std::fmt::Write;
@@ -9,7 +13,7 @@ use std::time::Duration;
 /// Upper bounds of the buckets of query time, milliseconds.
 const BOUNDS_MS: [u64; 11] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 30_000];
 /// Statuses with a count of their own.
-const STATUSES: [u16; 9] = [200, 304, 400, 401, 404, 405, 408, 413, 503];
+const STATUSES: [u16; 11] = [200, 304, 400, 401, 404, 405, 408, 413, 422, 429, 503];
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub struct Telemetry {
     buckets: [AtomicU64; BOUNDS_MS.len()],
     queries: AtomicU64,
     query_micros: AtomicU64,
+    /// The same by route.
+    pub routes: Routes,
 }
 
 impl Telemetry {
@@ -65,6 +71,26 @@ pub fn render(service: &Service) -> String {
     line(format_args!("query_duration_seconds_bucket{{le=\"+Inf\"}} {}", read(&telemetry.queries)));
     line(format_args!("query_duration_seconds_sum {}", read(&telemetry.query_micros) as f64 / 1e6));
     line(format_args!("query_duration_seconds_count {}", read(&telemetry.queries)));
+    telemetry.routes.render(&mut line);
+    let (cache, refused) = (&service.cache, &service.limits.refused);
+    line(format_args!(
+        "# HELP query_cache_requests_total Statements by where their rows came from.\n# TYPE query_cache_requests_total counter"
+    ));
+    for (outcome, count) in [("hit", &cache.counts.hits), ("miss", &cache.counts.misses), ("joined", &cache.counts.joined)] {
+        line(format_args!("query_cache_requests_total{{outcome=\"{outcome}\"}} {}", read(count)));
+    }
+    line(format_args!("# HELP query_refused_total Requests over a limit.\n# TYPE query_refused_total counter"));
+    for (limit, count) in [("rate", &refused.rate), ("engine_time", &refused.engine_time), ("queue", &refused.queue)] {
+        line(format_args!("query_refused_total{{limit=\"{limit}\"}} {}", read(count)));
+    }
+    for (name, help, value) in [
+        ("query_cache_bytes", "Size of the figures kept.", cache.bytes()),
+        ("query_cache_entries", "Statements whose figures are kept.", cache.entries()),
+        ("query_running", "Queries that run.", service.engine.running() as u64),
+        ("query_tenants", "Tenants whose queries run or wait.", service.engine.tenants() as u64),
+    ] {
+        line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"));
+    }
     line(format_args!("# HELP query_waiting Queries that wait for their turn.\n# TYPE query_waiting gauge"));
     line(format_args!("query_waiting {}", service.engine.waiting()));
     line(format_args!("# HELP query_attached_parts Parts attached to DuckDB.\n# TYPE query_attached_parts gauge"));
