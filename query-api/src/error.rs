@@ -147,7 +147,6 @@ impl ApiError {
         match self {
             Self::NoKey | Self::WrongKey | Self::Link(LinkRefusal::Password) => StatusCode::UNAUTHORIZED,
             Self::Sites(refusal) => refusal.status(),
-            Self::Link(LinkRefusal::TooMany) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(_) | Self::Legacy(_) | Self::Body => StatusCode::BAD_REQUEST,
             Self::NotFound
             | Self::Link(LinkRefusal::Unknown)
@@ -157,7 +156,9 @@ impl ApiError {
             | Self::NotInShadow => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRequests { .. } | Self::TooMuchTime { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests { .. } | Self::TooMuchTime { .. } | Self::Link(LinkRefusal::TooMany) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::AnswerTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMuchMemory | Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }

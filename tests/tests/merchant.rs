@@ -98,7 +98,8 @@ async fn a_shop_from_its_first_request_to_its_revenue() -> Result<()> {
     let weir = Weir::start().await?;
     let (shop, other) = (account(&weir, "Shop Ltd").await?, account(&weir, "Somebody else").await?);
 
-    let (code, site) = shop.ask(Method::POST, "/api/v1/sites", Some(json!({"domain": SHOP, "timezone": "Europe/Berlin"}))).await?;
+    let (code, site) =
+        shop.ask(Method::POST, "/api/v1/sites", Some(json!({"domain": SHOP, "timezone": "Europe/Berlin"}))).await?;
     ensure!(code == 200 && site["domain"] == SHOP && site["timezone"] == "Europe/Berlin", "{code} {site}");
     for goal in [
         json!({"site_id": SHOP, "goal_type": "event", "event_name": "Purchase", "currency": "EUR"}),
@@ -139,9 +140,14 @@ async fn answers(shop: &Api, stats: &Stats) -> Result<()> {
     let meta = &by_goal["meta"];
     ensure!(meta["exact"] == true && meta["complete_through"].is_object() && meta["regions"] == json!(["local"]), "{meta}");
 
-    let (code, answer) = shop.get(&format!("/api/v1/stats/aggregate?site_id={SHOP}&period=day&metrics=visitors,pageviews")).await?;
-    ensure!(code == 200 && answer == json!({"results": {"visitors": {"value": 10}, "pageviews": {"value": 10}}}), "{code} {answer}");
-    let breakdown = "/api/v1/stats/breakdown?period=day&property=event:page&metrics=visitors&filters=visit:utm_campaign%3D%3Dautumn";
+    let (code, answer) =
+        shop.get(&format!("/api/v1/stats/aggregate?site_id={SHOP}&period=day&metrics=visitors,pageviews")).await?;
+    ensure!(
+        code == 200 && answer == json!({"results": {"visitors": {"value": 10}, "pageviews": {"value": 10}}}),
+        "{code} {answer}"
+    );
+    let breakdown =
+        "/api/v1/stats/breakdown?period=day&property=event:page&metrics=visitors&filters=visit:utm_campaign%3D%3Dautumn";
     let (code, answer) = shop.get(&format!("{breakdown}&site_id={SHOP}")).await?;
     let expected = json!({"results": [{"page": "/p/hat", "visitors": 2}, {"page": "/p/shoe", "visitors": 2}]});
     ensure!(code == 200 && answer == expected, "{code} {answer}");
@@ -155,7 +161,8 @@ async fn nobody_else(shop: &Api, other: &Api, weir: &Weir) -> Result<()> {
     let (_, foreign) = other.get("/api/v1/sites").await?;
     ensure!(listed(&own) == 1 && listed(&foreign) == 0, "{own} {foreign}");
     let (status, refused) = Stats::new(weir, SHOP, &other.key)?.ask(&json!({"metrics": ["visitors"]})).await?;
-    let (unknown_status, unknown) = Stats::new(weir, "unknown.example", &other.key)?.ask(&json!({"metrics": ["visitors"]})).await?;
+    let (unknown_status, unknown) =
+        Stats::new(weir, "unknown.example", &other.key)?.ask(&json!({"metrics": ["visitors"]})).await?;
     ensure!(status == 401 && (status, &refused) == (unknown_status, &unknown), "{status} {refused}, {unknown_status} {unknown}");
     Ok(())
 }

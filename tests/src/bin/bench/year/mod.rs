@@ -27,6 +27,7 @@ const LIST: u64 = 10;
 
 /// What a side needed for a set of questions.
 #[derive(Default, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "each says its unit")]
 struct Cost {
     cold_ms: f64,
     warm_ms: f64,

@@ -161,7 +161,9 @@ impl<'a> Writer<'a> {
                 DuckLimits { memory_limit_mb: 2_000, threads: 1, temp: self.folder.join(format!("temp-{}", self.partition)) };
             // Ids are older than a day by the time of the merge.
             if level == Level::Month || level == Level::Day {
-                rows.iter_mut().for_each(|row| row.event_id = 0);
+                for row in &mut rows {
+                    row.event_id = 0;
+                }
             }
             let ledger = ledger(&rows);
             self.parts.push(write::write_flush(&limits, &file, &label, &mut rows, &[], &ledger)?);

@@ -91,7 +91,7 @@ pub(crate) fn partition(site_id: u32) -> u32 {
     site_id % 2
 }
 
-/// Numbers that look random and are the same at every run (SplitMix64).
+/// Numbers that look random and are the same at every run (`SplitMix64`).
 pub(crate) struct Random(u64);
 
 impl Random {
