@@ -102,7 +102,7 @@ fn fixture() -> Fixture {
     Fixture::new(&Layout { parts: vec![sealed.to_vec()], tables: vec![live.to_vec()], sealed_seq: 13, folded_seq: 26 })
 }
 
-fn request(part: Value) -> String {
+fn request(part: &Value) -> String {
     let mut body = json!({"site_id": "a.example", "metrics": ["visitors"], "date_range": "day"});
     body.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
     body.to_string()
@@ -110,7 +110,7 @@ fn request(part: Value) -> String {
 
 /// The visitors that a filter leaves, or the status that refuses it.
 async fn visitors(fixture: &Fixture, filter: Value) -> Result<i64, u16> {
-    let (status, text) = fixture.send(post(KEY, &request(json!({"filters": [filter]})))).await;
+    let (status, text) = fixture.send(post(KEY, &request(&json!({"filters": [filter]})))).await;
     let answer: Value = serde_json::from_str(&text).unwrap();
     if status == 200 { Ok(answer["results"][0]["metrics"][0].as_i64().unwrap()) } else { Err(status.as_u16()) }
 }
@@ -210,7 +210,7 @@ async fn every_other_place_of_a_request_refuses_them() {
             Value::Object(object.clone()),
         ];
         for part in parts {
-            let (status, body) = fixture.send(post(KEY, &request(part.clone()))).await;
+            let (status, body) = fixture.send(post(KEY, &request(&part))).await;
             let error: Value = serde_json::from_str(&body).unwrap();
             assert!(matches!(status.as_u16(), 400 | 401), "{part}: {status} {body}");
             assert!(error["error"].as_str().is_some_and(|error| !error.is_empty()), "{part}: {body}");
