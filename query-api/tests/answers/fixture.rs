@@ -72,27 +72,27 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(layout: &Layout) -> Self {
-        Self::make(layout, &json!({}), LimitSettings::default())
+        Self::build(layout, directory(&json!({})), LimitSettings::default())
     }
 
     /// One whose site 1 has these definitions.
     pub(crate) fn with(layout: &Layout, definitions: &Value) -> Self {
-        Self::make(layout, directory(definitions), LimitSettings::default())
+        Self::build(layout, directory(definitions), LimitSettings::default())
     }
 
     /// One whose site 1 has its days in this zone.
     pub(crate) fn in_zone(layout: &Layout, zone: &str) -> Self {
         let directory = directory(&json!({}));
         directory.take_site(&site(1, "a.example", zone, 0));
-        Self::make(layout, directory, LimitSettings::default())
+        Self::build(layout, directory, LimitSettings::default())
     }
 
     /// One with limits.
     pub(crate) fn limited(layout: &Layout, limits: LimitSettings) -> Self {
-        Self::make(layout, directory(&json!({})), limits)
+        Self::build(layout, directory(&json!({})), limits)
     }
 
-    fn make(layout: &Layout, directory: Directory, limits: LimitSettings) -> Self {
+    fn build(layout: &Layout, directory: Directory, limits: LimitSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::local(&folder.path().join("files")).unwrap();
         let engine = Engine::open(EngineConfig {
