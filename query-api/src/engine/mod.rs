@@ -127,7 +127,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an instance. The database `nothing` holds the empty tables of a part, the schema `names` those of [`crate::places`].
+    /// Starts an instance. The database `nothing` holds the empty tables of a part, the schema `names` those of `places`.
     pub fn open(config: EngineConfig) -> Result<Arc<Self>, EngineError> {
         let flags = duckdb::Config::default()
             .with("memory_limit", format!("{}B", config.memory_bytes_max))?

@@ -129,12 +129,13 @@ fn filter(prefix: &str) -> Value {
         json!({"type": "object", "additionalProperties": false, "properties": {"case_sensitive": {"type": "boolean"}}});
     let one_of = |words: &[&str]| json!({"enum": words});
     let numbers = json!({"type": "array", "items": {"type": "integer"}, "minItems": 1});
-    let cities = [one_of(&words::OPERATORS), json!({"const": "visit:city"}), numbers, modifiers.clone()];
+    let cities = [one_of(&words::OPERATORS), json!({"const": "visit:city"}), numbers.clone(), modifiers.clone()];
     let comparison = [one_of(&words::OPERATORS), filtered_dimension(), texts.clone(), modifiers];
     json!({"anyOf": [
         {"type": "array", "prefixItems": comparison, "minItems": 3, "maxItems": 4},
         {"type": "array", "prefixItems": cities, "minItems": 3, "maxItems": 4},
         tuple(&[one_of(&words::PATTERN_OPERATORS), filtered_dimension(), texts]),
+        tuple(&[json!({"const": "is"}), json!({"const": "segment"}), numbers]),
         tuple(&[one_of(&words::LIST_NODES), json!({"type": "array", "items": child, "minItems": 1})]),
         tuple(&[one_of(&words::NODES), child]),
     ]})
