@@ -249,6 +249,11 @@ mod tests {
             "$JS.API.STREAM.INFO.KV_WEIR_HEADS",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_REPLAY",
             "$JS.API.CONSUMER.CREATE.KV_WEIR_REPLAY.c.$KV.WEIR_REPLAY.>",
+            "$KV.WEIR_SITES.next_id",
+            "$KV.WEIR_SITES.site.shop.example",
+            "$KV.WEIR_KEYS.0123abcd",
+            "$KV.WEIR_ACCOUNTS.account.1",
+            "$KV.WEIR_DEFINITIONS.goal.7.1",
         ] {
             assert!(may_publish(Role::Query, subject), "{subject}");
         }
@@ -283,8 +288,10 @@ mod tests {
         for subject in [
             "events.local.0",
             "$JS.API.STREAM.DELETE.EVENTS_local_0",
-            "$KV.WEIR_SITES.next_id",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS",
+            "$JS.API.STREAM.DELETE.KV_WEIR_SITES",
+            "$JS.API.STREAM.PURGE.KV_WEIR_KEYS",
+            "$KV.WEIR_SALTS.2026-11-21",
             "$JS.API.STREAM.MSG.GET.REJECTED_local",
             "rejected.local",
             "$KV.WEIR_REPLAY.record.local",
@@ -296,6 +303,9 @@ mod tests {
             assert!(!may_publish(Role::Query, subject), "{subject}");
         }
         assert!(!may_publish(Role::Query, "$KV.WEIR_HEADS.local.0"));
+        for subject in ["$KV.WEIR_SITES.next_id", "$KV.WEIR_KEYS.0123abcd", "$KV.WEIR_ACCOUNTS.account.1"] {
+            assert!(!may_publish(Role::Aggregator, subject), "{subject}");
+        }
         for role in [Role::Edge, Role::Aggregator, Role::Query] {
             for subject in ["events.local.0", ">", "_INBOX.x", "_INBOX_admin.x"] {
                 assert!(!may_subscribe(role, subject), "{role:?} {subject}");
