@@ -11,18 +11,23 @@ fail() {
 
 # The requirements of two programs contradict each other, so each has its own environment: install NAME PYTHON [OPTION…]
 install() {
-    local name="$1" python="$2" venv=".tools/$1" requirements="infra/tools/clients/$1.txt"
+    local name="$1" python="$2" venv="$tools/$1" requirements="infra/tools/clients/$1.txt"
     local stamp="$venv/requirements.cksum"
     shift 2
-    if [ -f "$stamp" ] && [ "$(cksum <"$requirements")" = "$(cat "$stamp")" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
+    # Programs of an environment name its path: after the repository was moved it must be made again.
+    local wanted
+    wanted="$(cksum <"$requirements") $venv"
+    if [ -f "$stamp" ] && [ "$wanted" = "$(cat "$stamp")" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
     rm -rf "$venv"
     "$python" -m venv "$venv" || fail "$python cannot make a virtual environment. Install what it needs with: sudo apt-get install -y python3-venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary=:all: "$@" \
         --requirement "$requirements" || fail "the packages of $requirements could not be installed from PyPI."
-    cksum <"$requirements" >"$stamp"
+    echo "$wanted" >"$stamp"
 }
 
 began=$SECONDS
+mkdir -p .tools
+tools="$(cd .tools && pwd -P)"
 is_python() { command -v "$1" >/dev/null && "$1" -c "import sys; sys.exit(not ($2))" 2>/dev/null; }
 is_python python3 'sys.version_info >= (3, 11)' || fail "schemathesis needs Python 3.11 or later. Install it with: sudo apt-get install -y python3 python3-venv"
 install clients python3 &
