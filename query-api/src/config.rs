@@ -25,7 +25,8 @@ pub struct Config {
     pub collector_url: Option<String>,
     /// Memory of DuckDB, MB: queries and the live ends together; default 2,048.
     pub memory_limit_mb: u64,
-    /// Threads of DuckDB; default: the machine's, at most 4.
+    /// Threads of DuckDB beside those that the queries run on; default: half the processors, at most 8. More make a single long query faster and
+    /// all of them together slower.
     pub duckdb_threads: usize,
     /// Queries that run at the same time; default: one more than the machine has processors. One tenant may run all but one of them.
     pub running_queries_max: usize,
@@ -69,7 +70,7 @@ impl Config {
             work,
             collector_url: None,
             memory_limit_mb: 2_048,
-            duckdb_threads: std::thread::available_parallelism().map_or(2, |threads| threads.get().min(4)),
+            duckdb_threads: std::thread::available_parallelism().map_or(2, |threads| (threads.get() / 2).clamp(1, 8)),
             running_queries_max: std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(16) + 1,
             waiting_queries_max: 256,
             query_timeout_ms: 30_000,

@@ -77,7 +77,7 @@ pub(crate) struct QueryOptions {
     /// Memory of DuckDB, MB.
     #[arg(long, env = "WEIR_QUERY_MEMORY_MB")]
     memory_limit_mb: Option<u64>,
-    /// Threads of DuckDB.
+    /// Threads of DuckDB; default: half the processors. More make one long query faster and many at once slower.
     #[arg(long, env = "WEIR_QUERY_THREADS")]
     duckdb_threads: Option<usize>,
     /// Longest time of one query, milliseconds.

@@ -1,4 +1,4 @@
-//! Which parts go into one bundle: the small ones of a level, so that a bundle lives as long as they do.
+//! Which parts go into one bundle: the small ones of about one age, so that few tables are read and a bundle lives for long.
 
 use sha2::{Digest, Sha256};
 use weir_rollup::manifest::{Level, Part};
@@ -7,8 +7,8 @@ use weir_rollup::manifest::{Level, Part};
 const PART_BYTES_MAX: u64 = 48_000_000;
 /// Most that one bundle takes, by the size of its parts.
 const BUNDLE_BYTES_MAX: u64 = 512_000_000;
-/// Parts of flushes are bundled anew every minute: only while that is cheap.
-const FLUSH_ROWS_MAX: u64 = 50_000;
+/// Parts of flushes, and those of hours with them, are bundled anew every minute: only while that is cheap.
+const YOUNG_ROWS_MAX: u64 = 50_000;
 
 /// A bundle to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +35,8 @@ impl Wanted {
 /// The bundles that the parts of a manifest call for. No part is in two.
 pub fn wanted(parts: &[Part]) -> Vec<Wanted> {
     let mut all = Vec::new();
-    for level in [Level::Month, Level::Day, Level::Hour, Level::Flush] {
-        let mut small: Vec<&Part> = parts.iter().filter(|p| p.level == level && p.bytes < PART_BYTES_MAX && p.rows > 0).collect();
-        if level == Level::Flush && small.iter().map(|part| part.rows).sum::<u64>() > FLUSH_ROWS_MAX {
-            continue;
-        }
+    for levels in groups(parts) {
+        let mut small: Vec<&Part> = small(parts, levels).collect();
         small.sort_by(|a, b| (a.min_event_ms, &a.name).cmp(&(b.min_event_ms, &b.name)));
         let mut bytes = 0;
         let mut group: Vec<&Part> = Vec::new();
@@ -54,6 +51,26 @@ pub fn wanted(parts: &[Part]) -> Vec<Wanted> {
         all.extend(bundle(&group));
     }
     all
+}
+
+/// Levels whose parts are bundled together. Days change once a day and take the months along; flushes change every minute and take the hours
+/// along while there is little of both.
+fn groups(parts: &[Part]) -> Vec<&'static [Level]> {
+    let rows = |levels: &[Level]| small(parts, levels).map(|part| part.rows).sum::<u64>();
+    let mut groups: Vec<&'static [Level]> = vec![&[Level::Month, Level::Day]];
+    if rows(&[Level::Hour, Level::Flush]) <= YOUNG_ROWS_MAX {
+        groups.push(&[Level::Hour, Level::Flush]);
+    } else {
+        groups.push(&[Level::Hour]);
+        if rows(&[Level::Flush]) <= YOUNG_ROWS_MAX {
+            groups.push(&[Level::Flush]);
+        }
+    }
+    groups
+}
+
+fn small<'a>(parts: &'a [Part], levels: &[Level]) -> impl Iterator<Item = &'a Part> {
+    parts.iter().filter(|part| levels.contains(&part.level) && part.bytes < PART_BYTES_MAX && part.rows > 0)
 }
 
 fn bundle(group: &[&Part]) -> Option<Wanted> {
@@ -88,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn small_parts_of_a_level_join_in_the_order_of_time() {
+    fn small_parts_of_an_age_join_in_the_order_of_time() {
         let parts = [
             part("m2", Level::Month, 2, 20),
             part("m1", Level::Month, 1, 20),
@@ -99,7 +116,10 @@ mod tests {
             part("f1", Level::Flush, 7, 1),
             part("f2", Level::Flush, 8, 1),
         ];
-        assert_eq!(names(&parts), ["m1 m2", "h1 h2", "f1 f2"]);
+        // A megabyte of these parts has 20,000 rows: too many to bundle the hours every minute.
+        assert_eq!(names(&parts), ["m1 m2 d1", "h1 h2", "f1 f2"]);
+        let few = [part("h1", Level::Hour, 5, 1), part("f1", Level::Flush, 7, 1)];
+        assert_eq!(names(&few), ["h1 f1"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `weir-bench queries`: a dashboard's questions on a year of 999 sites, beside ClickHouse on the same events, and a mix of them under load.
 
 mod clickhouse;
+mod isolation;
 mod mix;
 mod parts;
 mod served;
@@ -72,6 +73,7 @@ pub(crate) async fn run(python: Option<&str>, part: &str, report: &mut Report) -
         let served = region.serve().await?;
         served.idle().await?;
         mix::measure(&served, report).await?;
+        isolation::measure(&served, report).await?;
         report.add("memory after the mix, all parts attached", memory(&served)?, "≤ 1 GB");
     }
     Ok(())

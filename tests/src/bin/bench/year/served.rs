@@ -1,5 +1,6 @@
 //! The query API on the year's files: a nats-server with the sites and the live end, and the service as a process of its own.
 
+use super::isolation::{CALM_SITE, FLOODING_SITE};
 use super::parts::{self, PARTITIONS, Partition, REGION};
 use super::traffic::{self, SITES};
 use anyhow::{Context as _, Result, ensure};
@@ -22,6 +23,11 @@ use weir_rollup::rules::Rules;
 
 /// The only key.
 pub(crate) const KEY: &str = "weir_bench";
+/// The key of a site's owner.
+pub(crate) fn neighbour_key(site_id: u32) -> String {
+    format!("weir_bench_{site_id}")
+}
+
 const READY_WITHIN: Duration = Duration::from_mins(5);
 /// It has no work left when it did nearly nothing for so long.
 const IDLE_FOR: Duration = Duration::from_secs(2);
@@ -75,6 +81,12 @@ impl Region {
         }
         let key = json!({"id": "bench", "site_id": 0, "domain": "", "scope": "admin", "created_ms": 1});
         jetstream.get_key_value(subject::KEYS_BUCKET).await?.put(store::checksum(KEY.as_bytes()), key.to_string().into()).await?;
+        for site_id in [CALM_SITE, FLOODING_SITE] {
+            let domain = traffic::domain(site_id);
+            let key = json!({"id": domain, "site_id": site_id, "domain": domain, "scope": "stats:read", "created_ms": 1});
+            let place = store::checksum(neighbour_key(site_id).as_bytes());
+            jetstream.get_key_value(subject::KEYS_BUCKET).await?.put(place, key.to_string().into()).await?;
+        }
         for (number, partition) in (0..PARTITIONS).zip(partitions) {
             seal(&jetstream, number, partition).await?;
         }
@@ -196,7 +208,12 @@ impl Served {
 
     /// Asks; the answer's text.
     pub(crate) async fn ask(&self, request: &Value) -> Result<String> {
-        let answer = self.client.post(format!("{}/api/v2/query", self.url)).bearer_auth(KEY).json(request).send().await?;
+        self.ask_as(KEY, request).await
+    }
+
+    /// Asks with a key; the answer's text.
+    pub(crate) async fn ask_as(&self, key: &str, request: &Value) -> Result<String> {
+        let answer = self.client.post(format!("{}/api/v2/query", self.url)).bearer_auth(key).json(request).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         ensure!(status == 200, "{request}: {status} {text}");
