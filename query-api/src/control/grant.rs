@@ -32,6 +32,19 @@ pub enum Right {
 }
 
 impl Right {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::ReadFigures, Self::KeepSegments, Self::ReadSite, Self::ChangeSite];
+
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadFigures => "read_figures",
+            Self::KeepSegments => "keep_segments",
+            Self::ReadSite => "read_site",
+            Self::ChangeSite => "change_site",
+        }
+    }
+
     fn scope(self) -> Scope {
         match self {
             Self::ReadFigures | Self::KeepSegments => Scope::StatsRead,
@@ -72,6 +85,16 @@ impl Grant {
         self.scopes.contains(&Scope::Admin)
     }
 
+    /// The scopes that it has, and those that they include.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(|wanted| self.has_scope(*wanted))
+    }
+
+    /// Whether it has a scope, or one that includes it.
+    pub fn has_scope(&self, wanted: Scope) -> bool {
+        self.scopes.iter().any(|scope| scope.includes(wanted))
+    }
+
     /// The account whose sites it reaches.
     pub fn account(&self) -> Option<&str> {
         self.account.as_deref()
@@ -89,7 +112,7 @@ impl Grant {
 
     /// Whether it permits this for some site at all.
     pub fn has(&self, right: Right) -> bool {
-        self.scopes.iter().any(|scope| scope.includes(right.scope()))
+        self.has_scope(right.scope())
     }
 
     /// **The rule.** Whether it permits this for this site. Ask [`super::Directory`], which is the only one to ask here.

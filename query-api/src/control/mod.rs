@@ -106,6 +106,14 @@ impl Directory {
         }
     }
 
+    /// The grant of a shared link's session where no cookie can be kept; `None` = the token is none of those.
+    pub async fn grant_of_frame(&self, token: &str, now_ms: u64) -> Option<Grant> {
+        match token::open(self.secret.get()?, token, now_ms / 1_000)? {
+            Subject::Key(_) => None,
+            Subject::Link { .. } => self.grant_of_session(token, now_ms).await.ok(),
+        }
+    }
+
     /// The token of a session for the holder of a key, good until `expires_ms`.
     pub async fn session_of_key(&self, key: &str, expires_ms: u64) -> Result<String, ApiError> {
         self.grant(key).await?;
@@ -165,6 +173,17 @@ impl Directory {
         let mut sites: Vec<Site> = permitted.iter().map(|site| Site::clone(site)).collect();
         sites.sort_by(|one, other| one.domain.cmp(&other.domain));
         sites
+    }
+
+    /// What a grant permits with a site.
+    pub fn rights(&self, grant: &Grant, site: &Site) -> Vec<Right> {
+        Right::ALL.into_iter().filter(|right| grant.permits(*right, site)).collect()
+    }
+
+    /// The site that the shared link of a grant shows.
+    pub fn link_site(&self, grant: &Grant) -> Option<Site> {
+        let id = grant.site()?;
+        self.sites.filter(|domain, site| site.id == id && *domain == site.domain).first().map(|site| Site::clone(site))
     }
 
     /// The accounts that a grant knows of, newest first.

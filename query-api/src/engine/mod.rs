@@ -144,8 +144,7 @@ impl Engine {
         Ok(Arc::new(Self {
             turns: Queue::new(TurnBounds {
                 running_max: config.running_max,
-                // One turn is kept for whoever comes next.
-                tenant_running_max: config.running_max.saturating_sub(1).max(1),
+                tenant_running_max: tenant_running_max(config.running_max),
                 waiting_max: config.waiting_max,
             }),
             ending: CancellationToken::new(),
@@ -169,6 +168,11 @@ impl Engine {
     /// How many parts are attached.
     pub fn attached_parts(&self) -> usize {
         lock(&self.parts).len()
+    }
+
+    /// How many statements of one tenant run at the same time.
+    pub fn turns_of_tenant(&self) -> usize {
+        tenant_running_max(self.config.running_max)
     }
 
     /// How many queries wait for their turn.
@@ -262,6 +266,11 @@ impl Engine {
 }
 
 /// A lock whose holder panicked guards nothing that could be half changed here: the connection rolls back by itself.
+/// One turn is kept for whoever comes next.
+fn tenant_running_max(running_max: usize) -> usize {
+    running_max.saturating_sub(1).max(1)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use super::csv::{self, Table};
 use super::{access, credential, etag};
 use crate::answer::{Answer, Encoded};
-use crate::control::Grant;
+use crate::control::{Grant, Right};
 use crate::error::ApiError;
 use crate::ledger::{LedgerAnswer, Period, UNKNOWN_SITES, Whose};
 use crate::limits::Tenant;
@@ -164,14 +164,15 @@ pub(super) async fn ledger(
 /// `GET /api/sites`: what the key reads.
 #[utoipa::path(
     get, path = "/api/sites", operation_id = "readable_sites", tag = "sites",
-    responses((status = 200, description = "Domains and time zones.", body = Vec<Value>))
+    responses((status = 200, description = "Domains, time zones, and what the caller may do with each.", body = Vec<Value>))
 )]
 pub(super) async fn sites(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Vec<Value>>, ApiError> {
     let grant = grant(&service, &headers).await?;
     let sites = service.directory.sites(&grant);
     let script_url = service.collector_url.as_ref().map(|url| format!("{}/js/script.js", url.trim_end_matches('/')));
     let entry = |site: &Site| {
-        let mut entry = json!({"domain": site.domain, "timezone": site.timezone});
+        let may: Vec<&str> = service.directory.rights(&grant, site).into_iter().map(Right::name).collect();
+        let mut entry = json!({"domain": site.domain, "timezone": site.timezone, "may": may});
         if let (Some(url), Value::Object(fields)) = (&script_url, &mut entry) {
             fields.insert("script_url".to_owned(), json!(url));
         }
@@ -190,25 +191,35 @@ pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Gran
 
 /// Reads JSON.
 pub(super) async fn read_json(body: Body) -> Result<Value, ApiError> {
-    serde_json::from_slice(&read_bytes(body).await?).map_err(|_| Refusal::NotJson.into())
+    read_json_within(body, BODY_BYTES_MAX).await
 }
 
-/// Reads a body within its limit. What is over it is read and dropped up to [`DRAIN_BYTES_MAX`], because a client that still sends does not see an answer.
-pub(super) async fn read_bytes(mut body: Body) -> Result<Vec<u8>, ApiError> {
+/// Reads JSON of at most so many bytes.
+pub(super) async fn read_json_within(body: Body, limit_bytes: usize) -> Result<Value, ApiError> {
+    serde_json::from_slice(&read_within(body, limit_bytes).await?).map_err(|_| Refusal::NotJson.into())
+}
+
+/// Reads a body within the limit of most routes.
+pub(super) async fn read_bytes(body: Body) -> Result<Vec<u8>, ApiError> {
+    read_within(body, BODY_BYTES_MAX).await
+}
+
+/// Reads a body within a limit. What is over it is read and dropped up to [`DRAIN_BYTES_MAX`], because a client that still sends does not see an answer.
+async fn read_within(mut body: Body, limit_bytes: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     let mut received_bytes = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::Body)?;
         let Some(data) = frame.data_ref() else { continue };
         received_bytes += data.len();
-        if received_bytes <= BODY_BYTES_MAX {
+        if received_bytes <= limit_bytes {
             bytes.extend_from_slice(data);
         } else if received_bytes > DRAIN_BYTES_MAX {
             break;
         }
     }
-    if received_bytes > BODY_BYTES_MAX {
-        return Err(ApiError::BodyTooLarge { limit_bytes: BODY_BYTES_MAX });
+    if received_bytes > limit_bytes {
+        return Err(ApiError::BodyTooLarge { limit_bytes });
     }
     Ok(bytes)
 }

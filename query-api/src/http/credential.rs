@@ -1,5 +1,5 @@
-//! Who asks: by API key, by a session that a key opened, by a shared link's session. Keys come in the header `Authorization`, sessions in cookies; neither
-//! ever stands in an address.
+//! Who asks: by API key, by a session that a key opened, by a shared link's session. Keys come in the header `Authorization`, sessions in cookies, those of
+//! links in frames in that header too; none ever stands in an address.
 
 use crate::control::Grant;
 use crate::error::ApiError;
@@ -19,7 +19,12 @@ pub(super) async fn grant(service: &Service, headers: &HeaderMap) -> Result<Gran
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(ApiError::NoKey);
         }
-        return service.directory.grant(token.trim()).await;
+        let token = token.trim();
+        // A page in another's frame has no cookies: it shows the token of its link instead.
+        return match service.directory.grant_of_frame(token, service.clock.now_ms()).await {
+            Some(grant) => Ok(grant),
+            None => service.directory.grant(token).await,
+        };
     }
     let (session, link) = (cookie(headers, SESSION_COOKIE), cookie(headers, LINK_COOKIE));
     if session.is_none() && link.is_none() {

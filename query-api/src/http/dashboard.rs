@@ -1,7 +1,7 @@
 //! The dashboard's files, embedded in the program.
 
 use crate::error::ApiError;
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -9,6 +9,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 /// Scripts, styles and images come from this server only; nothing is inline, nothing is framed.
 const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
                                manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The same for a shared page that others show in a frame: it has no cookies there, and nothing to be tricked into.
+const FRAMED_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+                             manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
 /// Shown where the dashboard was not built.
 const NOT_BUILT: &str = "The dashboard is not part of this program: query-api/dashboard/dist was empty when it was compiled. `make build` builds both. \
                          The API works: POST /api/v2/query\n";
@@ -19,12 +22,23 @@ const HASHED: &str = "assets/";
 #[folder = "dashboard/dist"]
 struct Files;
 
-/// `GET /`.
+/// `GET /` and the other addresses of pages: the page itself looks at its address.
 pub(super) async fn index(headers: HeaderMap) -> Response {
     match Files::get("index.html") {
         Some(file) => serve("index.html", file, &headers),
         None => (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT).into_response(),
     }
+}
+
+/// `GET /share/{domain}`: with `embed=true` others may show it in a frame.
+pub(super) async fn shared(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let mut response = index(headers).await;
+    let query = query.unwrap_or_default();
+    let is_framed = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "embed" && value == "true");
+    if is_framed {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FRAMED_POLICY));
+    }
+    response
 }
 
 /// Any other file of the dashboard.

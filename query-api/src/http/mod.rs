@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod batch;
 mod credential;
 mod csv;
 mod dashboard;
@@ -20,7 +21,7 @@ use crate::service::Service;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
@@ -34,6 +35,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/api/v2/query", post(api::query))
+        .route("/api/v2/queries", post(batch::queries))
         .route("/api/v2/query/schema", get(openapi::query_schema))
         .route("/api/openapi.json", get(openapi::document_route))
         .route("/api/v1/stats/realtime/visitors", get(api::current_visitors))
@@ -42,7 +44,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/api/v1/stats/breakdown", get(v1::breakdown))
         .route("/api/ledger", get(api::ledger))
         .route("/api/sites", get(api::sites))
-        .route("/api/session", post(session::sign_in).merge(delete(session::sign_out)))
+        .route("/api/session", get(session::who).post(session::sign_in).delete(session::sign_out))
         .route("/api/share/{slug}/session", post(session::open_link))
         .merge(sites::routes())
         .route("/api/status", get(status::status))
@@ -51,6 +53,11 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/api/health/ready", get(status::ready))
         .route("/metrics", get(status::metrics))
         .route("/", get(dashboard::index))
+        .route("/sites", get(dashboard::index))
+        .route("/settings", get(dashboard::index))
+        .route("/operator", get(dashboard::index))
+        .route("/sign-in", get(dashboard::index))
+        .route("/share/{domain}", get(dashboard::shared))
         .route("/{*path}", get(dashboard::asset))
         .method_not_allowed_fallback(|| async { ApiError::Method })
         .fallback(|| async { ApiError::NotFound })

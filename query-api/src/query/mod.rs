@@ -31,6 +31,8 @@ use weir_reader::definitions::Goal;
 
 /// Most results of one answer, and the default.
 pub const RESULTS_MAX: usize = 10_000;
+/// Most queries of one request, and most sites whose current visitors are asked for in it.
+pub const QUERIES_MAX: usize = 40;
 /// Most dimensions of one query.
 pub const DIMENSIONS_MAX: usize = 8;
 

@@ -1,5 +1,6 @@
 //! Why a request is refused: every text that a caller can read with status 400.
 
+use super::QUERIES_MAX;
 use super::filter::{CLAUSES_MAX, DEPTH_MAX, LEAVES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX};
 use super::segments::SEGMENTS_MAX;
 use strum::{IntoStaticStr, VariantNames};
@@ -14,6 +15,12 @@ pub enum Refusal {
     #[error("The request body is not valid JSON.")]
     #[strum(serialize = "invalid_json")]
     NotJson,
+    /// No list of queries.
+    #[error(
+        "`queries` and `current_visitors` must be lists of at most {QUERIES_MAX} queries and {QUERIES_MAX} site IDs, not both empty."
+    )]
+    #[strum(serialize = "invalid_queries")]
+    Queries,
     /// No site named.
     #[error("Missing site ID. Please provide the required site_id parameter with your request.")]
     #[strum(serialize = "missing_site_id")]

@@ -118,7 +118,10 @@ async fn current_visitors_and_sites() {
     refused(&fixture, get(&format!("{path}?site_id=a.example&site_id=a.example"), Some(KEY)), 400, NO_SITE).await;
     refused(&fixture, get(path, None), 401, NO_KEY).await;
     let (_, sites) = fixture.send(get("/api/sites", Some("weir_two"))).await;
-    assert_eq!(sites, r#"[{"domain":"b.example","timezone":"Europe/Berlin","script_url":"https://edge.example/js/script.js"}]"#);
+    assert_eq!(
+        sites,
+        r#"[{"domain":"b.example","timezone":"Europe/Berlin","may":["read_figures","keep_segments","read_site"],"script_url":"https://edge.example/js/script.js"}]"#
+    );
     let (_, sites) = fixture.send(get("/api/sites", Some(ADMIN_KEY))).await;
     assert_eq!(serde_json::from_str::<Vec<Value>>(&sites).unwrap().len(), 3);
     refused(&fixture, get("/api/sites", Some("nobody")), 401, WRONG_KEY).await;

@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod authorisation;
+mod batch;
 mod bounds;
 mod bundles;
 mod cache;
@@ -26,6 +27,7 @@ mod revisions;
 #[path = "../support/sealed.rs"]
 mod sealed;
 mod served;
+mod sessions;
 mod spans;
 mod tables;
 mod v1;

@@ -11,7 +11,7 @@ use weir_query_api::query::words;
 use weir_rollup::row::Opening;
 
 /// The page and its files, which are no API.
-const DASHBOARD: [&str; 2] = ["/", "/{*path}"];
+const DASHBOARD: [&str; 7] = ["/", "/sites", "/settings", "/operator", "/sign-in", "/share/{domain}", "/{*path}"];
 
 fn fixture() -> Fixture {
     let visit =

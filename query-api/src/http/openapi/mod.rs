@@ -2,7 +2,7 @@
 
 mod request;
 
-use super::{api, session, sites, status, v1};
+use super::{api, batch, session, sites, status, v1};
 use crate::error::ApiError;
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,7 @@ use utoipa::OpenApi;
     info(title = "Weir query API", description = "Figures of web sites: Plausible's Stats API v2 and v1, sites, and the state of the system."),
     paths(
         api::query,
+        batch::queries,
         api::current_visitors,
         api::ledger,
         api::sites,
@@ -80,6 +81,11 @@ fn complete(mut document: Value) -> Option<Value> {
     let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Query"}}});
     let query = document.pointer_mut("/paths/~1api~1v2~1query/post")?.as_object_mut()?;
     query.insert("requestBody".to_owned(), json!({"required": true, "content": content}));
+    let batch = document.pointer_mut("/paths/~1api~1v2~1queries/post")?.as_object_mut()?;
+    batch.insert(
+        "requestBody".to_owned(),
+        json!({"required": true, "content": {"application/json": {"schema": request::batch()}}}),
+    );
     let operations = document.get_mut("paths")?.as_object_mut()?.values_mut().filter_map(Value::as_object_mut);
     for (method, operation) in operations.flat_map(Map::iter_mut) {
         let is_open = operation.get("security").is_some();

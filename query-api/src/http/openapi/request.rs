@@ -3,7 +3,7 @@
 //! It describes the form of a query. Which metrics, dimensions and filters go together are rules beyond it.
 
 use crate::query::words;
-use crate::query::{DIMENSIONS_MAX, RESULTS_MAX};
+use crate::query::{DIMENSIONS_MAX, QUERIES_MAX, RESULTS_MAX};
 use serde_json::{Map, Value, json};
 
 /// How dates look.
@@ -30,6 +30,19 @@ pub(super) fn components() -> Map<String, Value> {
         .into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
+}
+
+/// The body of several queries. One that is not of the form of `Query` is refused by itself, not the whole request.
+pub(super) fn batch() -> Value {
+    let query = json!({"type": "object", "description": "A body of `POST /api/v2/query`."});
+    let site = json!({"type": "string", "minLength": 1, "description": "Domain of a site.", "examples": ["a.example"]});
+    json!({
+        "type": "object",
+        "properties": {
+            "queries": {"type": "array", "items": query, "maxItems": QUERIES_MAX},
+            "current_visitors": {"type": "array", "items": site, "maxItems": QUERIES_MAX},
+        },
+    })
 }
 
 /// A key that may also be null.

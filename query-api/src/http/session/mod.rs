@@ -1,6 +1,6 @@
 //! Signing in and out: a key, or a shared link and its password, becomes a cookie that scripts cannot read and other pages cannot send.
 
-use super::api::read_json;
+use super::api::{grant, read_json};
 use super::credential::{LINK_COOKIE, SESSION_COOKIE};
 use crate::error::ApiError;
 use crate::query::Refusal;
@@ -12,13 +12,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use weir_event::key::Scope;
 
 /// How long a session is good, seconds.
 const LIFE_S: u64 = 12 * 60 * 60;
 
 /// How these routes are described: a route that is not named here fails a test.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(sign_in, sign_out, open_link))]
+#[openapi(paths(sign_in, sign_out, who, open_link))]
 pub(super) struct Described;
 
 /// `POST /api/session` `{"key": "…"}`: a session with what the key permits.
@@ -35,6 +36,24 @@ pub(super) async fn sign_in(State(service): State<Arc<Service>>, headers: Header
     Ok((StatusCode::NO_CONTENT, [cookie(&headers, SESSION_COOKIE, &token, LIFE_S)?]).into_response())
 }
 
+/// `GET /api/session`: who asks, and what he may.
+#[utoipa::path(
+    get, path = "/api/session", operation_id = "session", tag = "sessions",
+    responses((status = 200, description = "Kind, scopes, and the site of a shared link.", body = Object))
+)]
+pub(super) async fn who(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let grant = grant(&service, &headers).await?;
+    let scopes: Vec<&str> = grant.scopes().map(Scope::name).collect();
+    Ok(Json(json!({
+        "kind": if grant.is_link() { "link" } else { "key" },
+        "id": grant.id,
+        "operator": grant.is_admin(),
+        "account": grant.account(),
+        "may": scopes,
+        "link_site": service.directory.link_site(&grant).map(|site| site.domain),
+    })))
+}
+
 /// `DELETE /api/session`: forgets both sessions.
 #[utoipa::path(
     delete, path = "/api/session", operation_id = "sign_out", tag = "sessions",
@@ -46,7 +65,8 @@ pub(super) async fn sign_out(headers: HeaderMap) -> Result<Response, ApiError> {
     Ok((StatusCode::NO_CONTENT, AppendHeaders(cookies)).into_response())
 }
 
-/// `POST /api/share/{slug}/session` `{"password": "…"}`: a session that reads the link's site.
+/// `POST /api/share/{slug}/session` `{"password": "…"}`: a session that reads the link's site. With `"embed": true` its token is told instead of becoming a
+/// cookie: browsers keep none for a page in another's frame.
 #[utoipa::path(
     post, path = "/api/share/{slug}/session", operation_id = "open_shared_link", tag = "sessions",
     security(()),
@@ -65,7 +85,12 @@ pub(super) async fn open_link(
     let password = fields.get("password").and_then(Value::as_str);
     let now_ms = service.clock.now_ms();
     let link = service.directory.open_link(&slug, password, now_ms, now_ms + LIFE_S * 1_000).await??;
-    let shown = Json(json!({"domain": link.site.domain, "timezone": link.site.timezone}));
+    let mut shown = json!({"domain": link.site.domain, "timezone": link.site.timezone});
+    if fields.get("embed").and_then(Value::as_bool) == Some(true) {
+        shown.as_object_mut().and_then(|shown| shown.insert("token".to_owned(), link.token.into()));
+        return Ok(Json(shown).into_response());
+    }
+    let shown = Json(shown);
     Ok(([cookie(&headers, LINK_COOKIE, &link.token, LIFE_S)?], shown).into_response())
 }
 
