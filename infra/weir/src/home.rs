@@ -47,7 +47,10 @@ pub(crate) struct RunFile {
     /// Domain of the demo's site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) demo_site: Option<String>,
-    /// Key that reads the demo's site.
+    /// Domain of the demo's shop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) demo_shop: Option<String>,
+    /// Key that reads the demo's sites.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) demo_key: Option<String>,
 }
@@ -205,6 +208,7 @@ mod tests {
             supervisor_pid: 1,
             pids: BTreeMap::from([("nats".to_owned(), pid)]),
             demo_site: None,
+            demo_shop: None,
             demo_key: None,
         }
     }

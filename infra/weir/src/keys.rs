@@ -106,9 +106,11 @@ pub(crate) async fn ensure_admin(session: &Session) -> Result<()> {
     store(session, key, &KeyRecord::new("admin".to_owned(), &[Scope::Admin], &[], None, now_ms())).await
 }
 
-/// Whether a key is stored.
-pub(crate) async fn is_stored(session: &Session, key: &str) -> Result<bool> {
-    Ok(session.get(KEYS_BUCKET, &control::storage_key(key)).await?.is_some())
+/// Whether a key for so many sites is stored.
+pub(crate) async fn is_stored_for(session: &Session, key: &str, sites: usize) -> Result<bool> {
+    let entry = session.get(KEYS_BUCKET, &control::storage_key(key)).await?;
+    let record = entry.and_then(|entry| entry.value).and_then(|value| serde_json::from_slice::<KeyRecord>(&value).ok());
+    Ok(record.is_some_and(|record| record.site_ids().len() == sites))
 }
 
 /// Lists the keys, oldest first.

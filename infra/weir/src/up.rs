@@ -161,6 +161,7 @@ async fn prepare(options: &UpOptions, if_taken: IfTaken, output: Output) -> Resu
         supervisor_pid: std::process::id(),
         pids: BTreeMap::new(),
         demo_site: None,
+        demo_shop: None,
         demo_key: None,
     };
     let registry = Arc::new(Registry::new(home.clone(), run.clone()));

@@ -1,5 +1,6 @@
-//! `weir demo`: a whole system with a real access log and live page views.
+//! `weir demo`: a whole system with two sites: a real access log with live page views, and a small shop.
 
+mod shop;
 mod traffic;
 
 use crate::cli::UpOptions;
@@ -48,14 +49,20 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
         Some(site) => site,
         None => sites::create(session, DOMAIN, "UTC", None).await?,
     };
+    let shop = shop::add(session).await?;
     let key = demo_key(session).await?;
     running.registry.update(|run| {
         run.demo_site = Some(DOMAIN.to_owned());
+        run.demo_shop = Some(shop::DOMAIN.to_owned());
         run.demo_key = Some(key.clone());
     })?;
     output.text(&format!("importing the access log of {DOMAIN} …"))?;
     import_log(session, &site, log, output).await?;
+    output.text(&format!("importing weeks of a small shop, {} …", shop::DOMAIN))?;
+    let events = shop::import_history(session, &shop).await?;
+    output.text(&format!("  {events} events"))?;
     wait_until_counted(session, &site).await?;
+    wait_until_counted(session, &shop).await?;
     let (answer, body) = ask(session, &key).await?;
     let curl = format!(
         "curl -s {}/api/v2/query -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'",
@@ -64,25 +71,30 @@ async fn show(running: &Running, log: &Path, output: Output, ended: &Cancellatio
     let ready = json!({
         "ready": true, "dashboard": session.run.query_url, "collector_url": session.run.collector_url,
         "collector_urls": session.run.collector_urls, "query_url": session.run.query_url,
-        "site": DOMAIN, "key": key, "curl": curl, "answer": answer,
+        "site": DOMAIN, "shop": shop::DOMAIN, "key": key, "curl": curl, "answer": answer,
     });
     let text = format!(
-        "\nready\n  dashboard  {}\n  site       {DOMAIN}\n  key        {key}   (the dashboard asks for it)\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
+        "\nready\n  dashboard  {}\n  sites      {DOMAIN} (a real access log), {} (a made-up shop)\n  key        {key}   (the dashboard asks for it)\n  operator   the admin_key in {} opens the operators' view\n  collector  {}\n\n{curl}\n{answer}\n\nlive page views come in about every second; Ctrl-C ends everything\n",
         session.run.query_url,
+        shop::DOMAIN,
+        session.home.path("secrets.json").display(),
         session.run.collector_urls.join(" ")
     );
     output.result(&ready, &text)?;
-    Traffic::new(session, log.to_path_buf()).await?.send(ended).await
+    let traffic = Traffic::new(session, log.to_path_buf()).await?;
+    let (views, visitors) = tokio::join!(traffic.send(ended), shop::send(session, ended));
+    views.and(visitors)
 }
 
-/// The key of the demo before, if it is still valid.
+/// The key of the demo before, if it is still valid: it reads both sites and may change how they are set up.
 async fn demo_key(session: &Session) -> Result<String> {
     if let Some(key) = &session.secrets.demo_key
-        && keys::is_stored(session, key).await?
+        && keys::is_stored_for(session, key, 2).await?
     {
         return Ok(key.clone());
     }
-    let wanted = keys::Wanted { domains: vec![DOMAIN.to_owned()], account: None, scopes: vec![Scope::StatsRead] };
+    let domains = vec![DOMAIN.to_owned(), shop::DOMAIN.to_owned()];
+    let wanted = keys::Wanted { domains, account: None, scopes: vec![Scope::StatsRead, Scope::SitesProvision] };
     let (key, _) = keys::create_for(session, &wanted).await?;
     let mut secrets = session.secrets.clone();
     secrets.demo_key = Some(key.clone());

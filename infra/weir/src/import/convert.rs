@@ -48,11 +48,14 @@ pub(super) struct Converter {
 }
 
 /// What a line tells beside the event itself.
+#[derive(Default)]
 struct Sender {
     time_ms: i64,
     address: String,
     user_agent: String,
     country: String,
+    region: String,
+    city: String,
 }
 
 impl Converter {
@@ -91,7 +94,7 @@ impl Converter {
         let value = serde_json::json!({ "name": "pageview", "domain": self.site.domain, "url": url, "referrer": line.referrer });
         let draft = parse_value(&value, validate::Sender::Anyone).map_err(|errors| errors.to_string())?;
         let time_ms = i64::try_from(line.time_ms).map_err(|_| "time is out of range".to_owned())?;
-        Ok(Some((draft, Sender { time_ms, address: line.address, user_agent: line.user_agent, country: String::new() })))
+        Ok(Some((draft, Sender { time_ms, address: line.address, user_agent: line.user_agent, ..Sender::default() })))
     }
 
     fn ndjson(&self, line: &[u8]) -> Result<Option<(Draft, Sender)>, String> {
@@ -107,6 +110,7 @@ impl Converter {
             Some(_) => Err(format!("{name}: must be a string")),
         };
         let (timestamp, address, user_agent, country) = (take("timestamp")?, take("ip")?, take("user_agent")?, take("country")?);
+        let (region, city) = (take("region")?, take("city")?);
         if timestamp.is_empty() {
             return Err("timestamp: is required".to_owned());
         }
@@ -122,7 +126,7 @@ impl Converter {
         if !draft.domains.contains(&self.site.domain) {
             return Err("domain: is another site".to_owned());
         }
-        Ok(Some((draft, Sender { time_ms: time.timestamp_millis(), address, user_agent, country })))
+        Ok(Some((draft, Sender { time_ms: time.timestamp_millis(), address, user_agent, country, region, city })))
     }
 
     fn event(&self, mut draft: Draft, sender: Sender) -> Result<Event, String> {
@@ -159,8 +163,8 @@ impl Converter {
             previous_visitor_id: visitor(&previous_utc_day(event_ms)),
             user_agent: user_agent.clone(),
             country,
-            region: String::new(),
-            city: String::new(),
+            region: sender.region,
+            city: sender.city,
             bot: BotMark::None,
             origin: Origin::Import,
         };
@@ -234,6 +238,18 @@ mod tests {
         assert_eq!((event.site_id, event.id(), event.origin), (7, 0, Origin::Import.into()));
         assert_eq!((event.utm_source.as_str(), event.country.as_str()), ("x", "NO"));
         assert!(!format!("{event:?}").contains("203.0.113.9"), "{event:?}");
+    }
+
+    #[test]
+    fn a_place_is_taken_as_it_is_told() {
+        let place = |fields: &str| {
+            let line = format!(r#"{{"n":"pageview","u":"https://shop.example/","timestamp":"2023-01-01T10:00:00Z"{fields}}}"#);
+            let event = taken(ndjson(&line));
+            [event.country, event.region, event.city].join("|")
+        };
+        assert_eq!(place(r#","country":"DE","region":"DE-BE","city":"Berlin""#), "DE|DE-BE|Berlin");
+        assert_eq!(place(r#","country":"DE","region":"somewhere""#), "DE||");
+        assert_eq!(place(""), "||");
     }
 
     #[test]
