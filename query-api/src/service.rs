@@ -5,7 +5,7 @@ use crate::buckets::Buckets;
 use crate::cache::{FigureCache, Figures};
 use crate::clock::Clock;
 use crate::control::Directory;
-use crate::engine::{AttachedPart, Engine, EngineError, Rows, Session};
+use crate::engine::{AttachedPart, Cell, Engine, EngineError, Rows, Session};
 use crate::error::ApiError;
 use crate::freshness;
 use crate::ledger::{self, LedgerAnswer, Period, Whose};
@@ -92,6 +92,17 @@ impl Service {
         let end_ms = self.clock.now_ms() as i64 + 1_000;
         let range = Range { start_ms: end_ms - 1_000 - CURRENT_MS, end_ms };
         Ok(figures.integer(range, |sources| plan::current_visitors(site.id, range, &sources.rows)).await?.unwrap_or(0))
+    }
+
+    /// How many events of a site there are, bots' included, and when the last one was, Unix milliseconds.
+    pub async fn received(&self, tenant: Tenant, site: &Site) -> Result<(i64, Option<i64>), ApiError> {
+        let figures = Figures::new(self, tenant, site, Revision::Newest).await?;
+        let rows = figures.rows(tail::EVER, |sources| plan::received(site.id, &sources.rows)).await?;
+        let cell = |index: usize| match rows.first().and_then(|row| row.get(index)) {
+            Some(Cell::Integer(number)) => Some(*number),
+            _ => None,
+        };
+        Ok((cell(0).unwrap_or(0), cell(1)))
     }
 
     /// What became of the events of a site, or of all; `site_name` is how the caller called it.

@@ -19,6 +19,9 @@ pub struct Definitions {
     pub segments: Vec<Segment>,
     /// Links that show the site's figures to whoever has them.
     pub shared_links: Vec<SharedLink>,
+    /// Notes on the site's chart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<Annotation>,
 }
 
 /// Something that visitors are meant to do.
@@ -78,7 +81,23 @@ pub struct Segment {
     pub owner: String,
 }
 
-/// Who sees a segment.
+/// A note on a day or a minute of the site's chart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// Number inside the site.
+    pub id: u64,
+    /// Local time of the site: `2026-11-20` or `2026-11-20T14:05`.
+    pub at: String,
+    /// What happened.
+    pub note: String,
+    /// For all who read the site, or for its maker only.
+    #[serde(rename = "type")]
+    pub kind: SegmentKind,
+    /// Id of the key that made it.
+    pub owner: String,
+}
+
+/// Who sees a segment, or an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SegmentKind {

@@ -110,6 +110,21 @@ pub fn script_id(domain: &str) -> String {
     digest.iter().take(SCRIPT_ID_CHARS).map(letter).collect()
 }
 
+/// What to paste into a site's pages: its own script, with its settings. `collector_url` is where browsers reach the collector, without a slash at its end.
+pub fn snippet(domain: &str, collector_url: &str) -> String {
+    let script_id = script_id(domain);
+    format!(
+        "<script async src=\"{collector_url}/js/pa-{script_id}.js\"></script>\n\
+         <script>window.plausible=window.plausible||function(){{(plausible.q=plausible.q||[]).push(arguments)}},\
+         plausible.init=plausible.init||function(i){{plausible.o=i||{{}}}};plausible.init()</script>"
+    )
+}
+
+/// The same by Plausible's older way, where the page names site and extensions.
+pub fn classic_snippet(domain: &str, collector_url: &str) -> String {
+    format!("<script defer data-domain=\"{domain}\" src=\"{collector_url}/js/script.js\"></script>")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -161,7 +161,7 @@ pub(crate) async fn revoke(session: &Session, name: &str, output: Output) -> Res
 }
 
 async fn store(session: &Session, key: &str, record: &KeyRecord) -> Result<()> {
-    control::store(&session.jetstream, key, record).await.context("the key could not be stored")
+    control::store(&session.jetstream, key, record).await.map(drop).context("the key could not be stored")
 }
 
 /// Asks the query API until it accepts (or refuses) the key. One that is away will read the bucket when it comes back.

@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::{shields, sites};
 use anyhow::Result;
 use serde::Serialize;
-use weir_event::site::{Limits, ScriptSettings, Settings, Site, script_id};
+use weir_event::site::{Limits, ScriptSettings, Settings, Site, classic_snippet, script_id, snippet};
 
 /// A site as commands show it.
 #[derive(Debug, Serialize)]
@@ -29,13 +29,8 @@ impl Shown {
     pub(crate) fn new(mut site: Site, collector_url: &str) -> Self {
         let all_settings = std::mem::take(&mut site.settings);
         let script_id = script_id(&site.domain);
-        let snippet = format!(
-            "<script async src=\"{collector_url}/js/pa-{script_id}.js\"></script>\n\
-             <script>window.plausible=window.plausible||function(){{(plausible.q=plausible.q||[]).push(arguments)}},\
-             plausible.init=plausible.init||function(i){{plausible.o=i||{{}}}};plausible.init()</script>"
-        );
-        let classic_snippet =
-            format!("<script defer data-domain=\"{}\" src=\"{collector_url}/js/script.js\"></script>", site.domain);
+        let snippet = snippet(&site.domain, collector_url);
+        let classic_snippet = classic_snippet(&site.domain, collector_url);
         Self { site, all_settings, script_id, snippet, classic_snippet }
     }
 

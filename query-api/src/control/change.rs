@@ -82,7 +82,7 @@ impl Directory {
         }
     }
 
-    fn writable(&self) -> Result<&Context, ApiError> {
+    pub(super) fn writable(&self) -> Result<&Context, ApiError> {
         self.jetstream.get().ok_or(ApiError::Unavailable)
     }
 }

@@ -35,6 +35,15 @@ impl<K: Eq + Hash, T: Clone> Copies<K, T> {
         there.filter(|(key, value)| wanted(key, value)).map(|(_, value)| value.clone()).collect()
     }
 
+    /// The keys of all values that satisfy a condition.
+    pub(super) fn keys_of(&self, wanted: impl Fn(&T) -> bool) -> Vec<K>
+    where
+        K: Clone,
+    {
+        let values = self.read();
+        values.iter().filter(|(_, (_, value))| value.as_ref().is_some_and(&wanted)).map(|(key, _)| key.clone()).collect()
+    }
+
     /// Takes an entry over unless a newer one is known, in the form that is kept. One that cannot be read counts as deleted.
     pub(super) fn take<R: for<'de> Deserialize<'de>>(&self, key: K, entry: &Entry, keep: impl FnOnce(R) -> T) {
         let value = entry.value.as_ref().and_then(|bytes| {

@@ -16,6 +16,8 @@ pub struct Grant {
     sites: Vec<u32>,
     /// The site whose figures a shared link shows.
     link: Option<u32>,
+    /// When the key was made, Unix milliseconds.
+    created_ms: u64,
 }
 
 /// What can be done with a site.
@@ -60,7 +62,8 @@ impl Grant {
         let is_admin = record.is_admin();
         // An admin key that is bound to something was never made by us: it permits nothing.
         let scopes = record.scopes().into_iter().filter(|scope| is_admin || *scope != Scope::Admin).collect();
-        Self { id: record.id.clone(), scopes, account: record.account.clone(), sites: record.site_ids(), link: None }
+        let (id, account, sites) = (record.id.clone(), record.account.clone(), record.site_ids());
+        Self { id, scopes, account, sites, link: None, created_ms: record.created_ms }
     }
 
     /// What a shared link permits.
@@ -71,6 +74,7 @@ impl Grant {
             account: None,
             sites: Vec::new(),
             link: Some(site_id),
+            created_ms: 0,
         }
     }
 
@@ -100,6 +104,21 @@ impl Grant {
         self.account.as_deref()
     }
 
+    /// The sites that it names; none with an account = all of the account's.
+    pub fn sites(&self) -> &[u32] {
+        &self.sites
+    }
+
+    /// When the key was made, Unix milliseconds.
+    pub fn created_ms(&self) -> u64 {
+        self.created_ms
+    }
+
+    /// The scopes that its record names.
+    pub fn own_scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
     /// The site whose figures a shared link shows.
     pub fn site(&self) -> Option<u32> {
         self.link
@@ -121,7 +140,12 @@ impl Grant {
         by_link || (self.has(right) && self.reaches(site))
     }
 
-    fn reaches(&self, site: &Site) -> bool {
+    /// It is for all of an account's sites, those to come too.
+    pub(super) fn is_account_wide(&self) -> bool {
+        self.account.is_some() && self.sites.is_empty()
+    }
+
+    pub(super) fn reaches(&self, site: &Site) -> bool {
         let is_named = self.sites.contains(&site.id);
         match &self.account {
             Some(account) => site.account.as_ref() == Some(account) && (self.sites.is_empty() || is_named),

@@ -3,6 +3,7 @@
 mod change;
 mod copies;
 mod grant;
+mod held;
 mod shared;
 pub mod token;
 

@@ -202,6 +202,16 @@ pub fn first_event(site_id: u32, sources: &[Source]) -> Statement {
     Statement { sql, parameters: Vec::new() }
 }
 
+/// The statement for the number of all rows of a site, bots' included, and the time of the last one, null when there is none.
+pub fn received(site_id: u32, sources: &[Source]) -> Statement {
+    let mut sql = String::from("SELECT count(*), max(event_ms) FROM (SELECT event_ms FROM nothing.events");
+    for source in sources {
+        let _infallible = write!(sql, "\nUNION ALL SELECT event_ms {}", relations::all_rows(source, site_id));
+    }
+    sql.push(')');
+    Statement { sql, parameters: Vec::new() }
+}
+
 /// The statement for the number of visitors with an event in a range, engagement pings included.
 pub fn current_visitors(site_id: u32, range: Range, sources: &[Source]) -> Statement {
     let mut sql = String::from("SELECT count(DISTINCT visitor_id) FROM (SELECT visitor_id FROM nothing.events");

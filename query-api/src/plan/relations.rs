@@ -16,6 +16,16 @@ pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
     }
 }
 
+/// The same for all rows of a site.
+pub(super) fn all_rows(source: &Source, site_id: u32) -> String {
+    match source {
+        Source::Part { schema } => format!("FROM {schema}.events WHERE site_id = {site_id}"),
+        Source::Tail { table, after_seq, through_seq } => {
+            format!("FROM {table} WHERE site_id = {site_id} AND seq > {after_seq} AND seq <= {through_seq}")
+        }
+    }
+}
+
 /// Writes the relations up to `matching_rows` and `matching_visits`, as far as they are needed, each followed by a comma.
 pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &Sources, needs: Needs, parameters: &mut Parameters) {
     let by_rows = scope.query.filters_events();

@@ -34,13 +34,15 @@ enum Demand {
     Shadow,
     OwnSegment,
     SiteSegment,
+    /// As [`Read`], of those who read the figures.
+    Setup,
     Read,
     Change,
 }
-use Demand::{Change, Figures, OwnSegment, Read, Shadow, SiteSegment};
+use Demand::{Change, Figures, OwnSegment, Read, Setup, Shadow, SiteSegment};
 
 /// Method, address and body (`@` = the site's name), and what it demands.
-const ROUTES: [(&str, &str, &str, Demand); 25] = [
+const ROUTES: [(&str, &str, &str, Demand); 34] = [
     ("POST", "/api/v2/query", r#"{"site_id":"@","metrics":["visitors"],"date_range":"day"}"#, Figures),
     ("POST", "/api/v2/query?rev=shadow", r#"{"site_id":"@","metrics":["visitors"],"date_range":"day"}"#, Shadow),
     ("GET", "/api/v1/stats/realtime/visitors?site_id=@", "", Figures),
@@ -57,6 +59,15 @@ const ROUTES: [(&str, &str, &str, Demand); 25] = [
     ),
     ("POST", "/api/segments", r#"{"site_id":"@","name":"n","type":"site","filters":[["is","event:page",["/"]]]}"#, SiteSegment),
     ("DELETE", "/api/segments/1?site_id=@", "", SiteSegment),
+    ("GET", "/api/annotations?site_id=@", "", Figures),
+    ("POST", "/api/annotations", r#"{"site_id":"@","at":"2026-11-20","note":"n","type":"personal"}"#, OwnSegment),
+    ("POST", "/api/annotations", r#"{"site_id":"@","at":"2026-11-20","note":"n","type":"site"}"#, SiteSegment),
+    ("DELETE", "/api/annotations/2?site_id=@", "", SiteSegment),
+    ("GET", "/api/sites/@/settings", "", Setup),
+    ("PATCH", "/api/sites/@/settings", r#"{"timezone":"Europe/Berlin"}"#, SiteSegment),
+    ("GET", "/api/sites/@/keys", "", SiteSegment),
+    ("POST", "/api/sites/@/keys", r#"{"scopes":["sites:read"]}"#, SiteSegment),
+    ("DELETE", "/api/sites/@/keys/nobody", "", SiteSegment),
     ("GET", "/api/v1/sites/@", "", Read),
     ("PUT", "/api/v1/sites/@", r#"{"domain":"elsewhere.example"}"#, Change),
     ("PUT", "/api/v1/sites/@", r#"{"tracker_script_configuration":{"file_downloads":false}}"#, Change),
@@ -113,7 +124,7 @@ impl Caller {
     fn has(&self, demand: Demand) -> bool {
         let enough: &[&str] = match demand {
             Figures | Shadow | OwnSegment => &["stats:read", "sites:provision"],
-            Read => &["stats:read", "sites:read", "sites:provision"],
+            Read | Setup => &["stats:read", "sites:read", "sites:provision"],
             Change | SiteSegment => &["sites:provision"],
         };
         self.is_admin() || self.scopes.iter().any(|scope| enough.contains(scope))
@@ -210,6 +221,7 @@ fn world() -> Fixture {
         directory.take_site(&entry(&format!("site.{key}"), Some(site), 5));
         let definitions = json!({
             "segments": [{"id": 1, "name": "s", "type": "site", "owner": "", "filters": [["is", "event:page", ["/"]]]}],
+            "annotations": [{"id": 2, "at": "2026-11-20", "note": "n", "type": "site", "owner": ""}],
             "goals": [{"id": 7, "display_name": "Buy", "goal_type": "event", "event_name": "Buy"}],
             "shared_links": [{"id": 9, "name": "l", "slug": format!("slug{id}")}],
         });
@@ -448,6 +460,52 @@ async fn adding_sites_and_what_belongs_to_no_site() {
         }
     }
     assert!(passed > 5, "{passed}");
+}
+
+/// Nobody sees, or could revoke, a key that reaches further than he does, and nobody sees an admin's.
+#[tokio::test]
+async fn keys_of_a_site_are_shown_to_those_who_reach_as_far() {
+    let fixture = world();
+    let callers = keys(&fixture);
+    let site = (11, "acc_a");
+    let owners = callers.iter().filter(|caller| !caller.is_admin() && caller.reaches(site));
+    let owners: Vec<&Caller> = owners.collect();
+    let mut seen = 0;
+    for caller in callers.iter().filter(|caller| caller.has(SiteSegment) && caller.reads(site)) {
+        let answer = ask(&fixture, caller, "GET", "/api/sites/own.example/keys", String::new()).await;
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        let mut listed: Vec<&str> = body["keys"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap()).collect();
+        listed.sort_unstable();
+        let is_covered = |key: &&&Caller| match key.account {
+            Some(account) if key.sites.is_empty() => {
+                caller.is_admin() || (caller.account == Some(account) && caller.sites.is_empty())
+            }
+            _ => NAMES
+                .iter()
+                .filter_map(|(_, site)| *site)
+                .filter(|(id, _)| key.sites.contains(id))
+                .all(|site| caller.reaches(site)),
+        };
+        let mut expected: Vec<&str> = owners.iter().filter(is_covered).map(|key| key.name.as_str()).collect();
+        expected.sort_unstable();
+        assert_eq!(listed, expected, "{}", caller.name);
+        seen += listed.len();
+        let scopes: Vec<&str> = body["grantable"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+        assert!(!scopes.contains(&"admin") && scopes.contains(&"stats:read"), "{scopes:?}");
+        // What is not his he cannot give.
+        if !scopes.contains(&"events:write") {
+            let body = r#"{"scopes":["stats:read","events:write"]}"#.to_owned();
+            assert_eq!(ask(&fixture, caller, "POST", "/api/sites/own.example/keys", body).await.end(), End::Forbidden);
+        }
+        for wrong in [r#"{"scopes":["admin"]}"#, r#"{"scopes":[]}"#, r#"{"scopes":["teleport"]}"#, "{}"] {
+            let answer = ask(&fixture, caller, "POST", "/api/sites/own.example/keys", wrong.to_owned()).await;
+            assert_eq!(answer.status, 400, "{wrong}: {}", answer.body);
+        }
+        // A key that is not listed is not there.
+        let answer = ask(&fixture, caller, "DELETE", "/api/sites/own.example/keys/chief", String::new()).await;
+        assert!(answer.status == 404 && answer.body.contains("key_not_found"), "{}", answer.body);
+    }
+    assert!(seen > 50, "{seen}");
 }
 
 #[tokio::test]

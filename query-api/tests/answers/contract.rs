@@ -295,6 +295,8 @@ fn faults_by_status_and_code() {
         (SitesRefusal::Site.into(), 404, "site_not_found"),
         (SitesRefusal::Goal.into(), 404, "goal_not_found"),
         (SitesRefusal::Link.into(), 404, "shared_link_not_found"),
+        (SitesRefusal::HeldKey.into(), 404, "key_not_found"),
+        (SitesRefusal::Annotation.into(), 404, "annotation_not_found"),
         (SitesRefusal::Segment { id: text() }.into(), 404, "segment_not_found"),
         (SitesRefusal::Missing { parameter: "name", purpose: "create" }.into(), 400, "missing_parameter"),
         (SitesRefusal::Invalid(text()).into(), 400, "invalid_parameter"),

@@ -28,6 +28,7 @@ mod revisions;
 mod sealed;
 mod served;
 mod sessions;
+mod settings;
 mod spans;
 mod tables;
 mod v1;

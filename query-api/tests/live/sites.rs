@@ -196,6 +196,56 @@ async fn definitions_are_found_or_made_and_count_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_keys_and_annotations_are_stored() {
+    let region = start().await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    good(&service, Method::POST, "/api/v1/sites", json!({"domain": "shop.example"})).await;
+    let path = "/api/sites/shop.example/settings";
+    let body = json!({"timezone": "Europe/Berlin", "script": {"web_vitals": true}, "shields": {"countries": ["ru"]}});
+    let shown = good(&service, Method::PATCH, path, body).await;
+    assert_eq!((&shown["timezone"], &shown["shields"]["countries"]), (&json!("Europe/Berlin"), &json!(["RU"])));
+    assert_eq!(good(&service, Method::GET, path, Value::Null).await, shown);
+    let site = stored(&region, "shop.example").await.unwrap();
+    assert!(site.settings.script.web_vitals && site.settings.shields.countries == ["RU"], "the edge reads it");
+    let (status, text) = bad(&service, Method::PATCH, path, json!({"limits": {"site_per_s": "many"}})).await;
+    assert!(status == 400 && text.starts_with("limits.site_per_s: "), "{text}");
+    assert_eq!(ask(&service, STRANGER, Method::PATCH, path, json!({"timezone": "UTC"})).await.0, 401);
+
+    // A key that is made is good at once, shown once, listed, and good no longer when it is revoked.
+    let keys = "/api/sites/shop.example/keys";
+    let made = good(&service, Method::POST, keys, json!({"scopes": ["stats:read"]})).await;
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(counted(&service, key, "shop.example").await, Some(0));
+    assert_eq!(ask(&service, key, Method::PATCH, path, json!({"timezone": "UTC"})).await.1["code"], "not_permitted");
+    let listed = good(&service, Method::GET, keys, Value::Null).await;
+    let ids: Vec<&Value> = listed["keys"].as_array().unwrap().iter().map(|key| &key["id"]).collect();
+    assert_eq!(ids, [&json!(OWNER), &made["id"]]);
+    assert_eq!((&listed["keys"][0]["is_own"], &listed["keys"][1]["sites"]), (&json!(true), &json!(["shop.example"])));
+    assert!(!listed.to_string().contains(key), "it is not shown again");
+    let gone = format!("{keys}/{}", made["id"].as_str().unwrap());
+    assert_eq!(ask(&service, STRANGER, Method::DELETE, &gone, Value::Null).await.0, 401);
+    assert_eq!(good(&service, Method::DELETE, &gone, Value::Null).await, json!({"revoked": made["id"]}));
+    assert_eq!(counted(&service, key, "shop.example").await, None);
+    assert_eq!(bad(&service, Method::DELETE, &gone, Value::Null).await, (404, "Key could not be found".to_owned()));
+
+    let note = json!({"site_id": "shop.example", "at": "2026-11-20", "note": " New checkout ", "type": "site"});
+    let made = good(&service, Method::POST, "/api/annotations", note.clone()).await;
+    assert_eq!((&made["note"], &made["at"]), (&json!("New checkout"), &json!("2026-11-20")));
+    assert_eq!(good(&service, Method::POST, "/api/annotations", note.clone()).await, made, "found");
+    assert_eq!(good(&service, Method::GET, "/api/annotations?site_id=shop.example", Value::Null).await, json!([made]));
+    for (field, value) in [("at", "soon"), ("note", " "), ("type", "secret")] {
+        let mut wrong = note.clone();
+        wrong[field] = json!(value);
+        assert_eq!(bad(&service, Method::POST, "/api/annotations", wrong).await.0, 400, "{field}");
+    }
+    let gone = format!("/api/annotations/{}?site_id=shop.example", made["id"]);
+    good(&service, Method::DELETE, &gone, Value::Null).await;
+    assert_eq!(bad(&service, Method::DELETE, &gone, Value::Null).await, (404, "Annotation could not be found".to_owned()));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_at_once_lose_and_double_nothing() {
     let region = start().await;
     let (one, other) = (region.serve(|_| {}), region.serve(|config| config.work = config.work.join("other")));

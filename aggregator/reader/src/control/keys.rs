@@ -29,8 +29,8 @@ pub fn is_storage_key(text: &str) -> bool {
 }
 
 /// Stores the record of a key.
-pub async fn store(jetstream: &Context, key: &str, record: &KeyRecord) -> Result<(), ChangeError<Infallible>> {
-    change(jetstream, KEYS_BUCKET, &storage_key(key), |_: Option<KeyRecord>| Ok(Some(record.clone()))).await.map(drop)
+pub async fn store(jetstream: &Context, key: &str, record: &KeyRecord) -> Result<Stored<KeyRecord>, ChangeError<Infallible>> {
+    change(jetstream, KEYS_BUCKET, &storage_key(key), |_: Option<KeyRecord>| Ok(Some(record.clone()))).await
 }
 
 /// All keys with their hashes, oldest first.
@@ -42,8 +42,8 @@ pub async fn all(jetstream: &Context) -> Result<Vec<(String, KeyRecord)>, Reader
 }
 
 /// Forgets the key with this hash.
-pub async fn remove(jetstream: &Context, hash: &str) -> Result<(), ChangeError<Infallible>> {
-    change(jetstream, KEYS_BUCKET, hash, |_: Option<KeyRecord>| Ok(None)).await.map(drop)
+pub async fn remove(jetstream: &Context, hash: &str) -> Result<Stored<KeyRecord>, ChangeError<Infallible>> {
+    change(jetstream, KEYS_BUCKET, hash, |_: Option<KeyRecord>| Ok(None)).await
 }
 
 /// The secret that signs sessions, made by the first who asks.

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod links;
 pub mod names;
 pub mod random;
+pub mod shields;
 pub mod sites;
 
 pub use change::{ChangeError, Stored, change, list};

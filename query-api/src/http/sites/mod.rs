@@ -1,13 +1,17 @@
-//! The Sites API: sites, goals, custom properties, shared links, as Plausible's clients expect it; and segments.
+//! The Sites API: sites, goals, custom properties, shared links, as Plausible's clients expect it; and what the dashboard keeps: segments, annotations, settings, keys.
 
+mod annotations;
 mod call;
+mod change;
 mod custom_props;
 mod goals;
 mod guests;
+mod keys;
 mod page;
 mod params;
 mod refusal;
 mod segments;
+mod settings;
 mod shared_links;
 mod site;
 
@@ -41,7 +45,15 @@ use std::sync::Arc;
     shared_links::remove,
     segments::index,
     segments::create,
-    segments::remove
+    segments::remove,
+    annotations::index,
+    annotations::create,
+    annotations::remove,
+    settings::show,
+    settings::update,
+    keys::index,
+    keys::create,
+    keys::remove
 ))]
 pub(super) struct Described;
 
@@ -61,4 +73,9 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/api/v1/sites/guests/{email}", delete(guests::remove))
         .route("/api/segments", get(segments::index).post(segments::create))
         .route("/api/segments/{segment_id}", delete(segments::remove))
+        .route("/api/annotations", get(annotations::index).post(annotations::create))
+        .route("/api/annotations/{annotation_id}", delete(annotations::remove))
+        .route("/api/sites/{domain}/settings", get(settings::show).patch(settings::update))
+        .route("/api/sites/{domain}/keys", get(keys::index).post(keys::create))
+        .route("/api/sites/{domain}/keys/{key_id}", delete(keys::remove))
 }

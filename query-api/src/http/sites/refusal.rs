@@ -24,6 +24,14 @@ pub enum SitesRefusal {
     #[error("Shared link could not be found")]
     #[strum(serialize = "shared_link_not_found")]
     Link,
+    /// No such key of the site.
+    #[error("Key could not be found")]
+    #[strum(serialize = "key_not_found")]
+    HeldKey,
+    /// No such annotation, or one that is not shown to the caller.
+    #[error("Annotation could not be found")]
+    #[strum(serialize = "annotation_not_found")]
+    Annotation,
     /// No such segment, or one that is not shown to the caller.
     #[error("Segment not found with ID \"{id}\"")]
     #[strum(serialize = "segment_not_found")]
@@ -59,7 +67,9 @@ impl SitesRefusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Key => StatusCode::UNAUTHORIZED,
-            Self::Site | Self::Goal | Self::Link | Self::Segment { .. } => StatusCode::NOT_FOUND,
+            Self::Site | Self::Goal | Self::Link | Self::HeldKey | Self::Annotation | Self::Segment { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::Missing { .. } | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Team | Self::Permission(_) => StatusCode::FORBIDDEN,
         }

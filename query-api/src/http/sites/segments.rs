@@ -106,7 +106,7 @@ pub(super) async fn remove(
 }
 
 /// Who asks, what, and about which site that he reads.
-async fn read(
+pub(super) async fn read(
     service: &Service,
     headers: &HeaderMap,
     query: Option<&str>,
@@ -120,7 +120,13 @@ async fn read(
 }
 
 /// Who reads a site may not therefore change what is saved for it.
-async fn permit(service: &Service, grant: &Grant, right: Right, site: &Site, what: &'static str) -> Result<(), ApiError> {
+pub(super) async fn permit(
+    service: &Service,
+    grant: &Grant,
+    right: Right,
+    site: &Site,
+    what: &'static str,
+) -> Result<(), ApiError> {
     let permitted = service.directory.authorise_to(grant, right, &site.domain).await?;
     if permitted.is_some() { Ok(()) } else { Err(SitesRefusal::Permission(what).into()) }
 }

@@ -1,13 +1,14 @@
-//! What the owner of the shop defined: goals, properties, segments.
+//! What the owner of the shop defined: goals, properties, segments, notes on what happened.
 
-use crate::session::Session;
+use super::rhythm::{CAMPAIGN_DAYS_AGO, CHECKOUT_DAYS_AGO, Calendar, PRESS_DAYS_AGO};
+use crate::session::{Session, now_ms};
 use anyhow::Result;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use weir_event::site::Site;
 use weir_reader::control::definitions;
-use weir_reader::definitions::{Definitions, Goal, GoalKind, Segment, SegmentKind};
+use weir_reader::definitions::{Annotation, Definitions, Goal, GoalKind, Segment, SegmentKind};
 
 const PROPERTIES: [&str; 12] =
     ["category", "coupon", "items", "path", "payment", "place", "price", "product", "query", "results", "shipping", "url"];
@@ -16,7 +17,7 @@ const PROPERTIES: [&str; 12] =
 pub(super) async fn store(session: &Session, site: &Site) -> Result<()> {
     definitions::update(&session.jetstream, site.id, |definitions| {
         if definitions.last_id == 0 {
-            *definitions = of_the_shop();
+            *definitions = of_the_shop(Calendar { now_ms: now_ms() });
         }
         Ok::<(), Infallible>(())
     })
@@ -24,7 +25,7 @@ pub(super) async fn store(session: &Session, site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn of_the_shop() -> Definitions {
+fn of_the_shop(calendar: Calendar) -> Definitions {
     let event = |name: &str| (name.to_owned(), GoalKind::Event { event_name: name.to_owned() }, None);
     let kinds = [
         ("Purchase".to_owned(), GoalKind::Event { event_name: "Purchase".to_owned() }, Some("EUR".to_owned())),
@@ -49,8 +50,21 @@ fn of_the_shop() -> Definitions {
         segment(first + 2, "German-speaking countries", json!([["is", "visit:country", ["DE", "AT", "CH"]]])),
         segment(first + 3, "Matcha", json!([["contains", "event:page", ["matcha"]]])),
     ];
+    let happened = [
+        (CAMPAIGN_DAYS_AGO, "Matcha campaign begins"),
+        (PRESS_DAYS_AGO, "The Guardian writes about us"),
+        (CHECKOUT_DAYS_AGO, "The checkout has one page instead of three"),
+    ];
+    let annotation = |(id, (days_ago, note)): (u64, (u64, &str))| Annotation {
+        id,
+        at: calendar.day(days_ago),
+        note: note.to_owned(),
+        kind: SegmentKind::Site,
+        owner: String::new(),
+    };
+    let annotations = (first + 4..).zip(happened).map(annotation).collect();
     let custom_props = PROPERTIES.iter().map(|name| (*name).to_owned()).collect();
-    Definitions { last_id: first + 3, goals, custom_props, segments, ..Definitions::default() }
+    Definitions { last_id: first + 6, goals, custom_props, segments, annotations, ..Definitions::default() }
 }
 
 #[cfg(test)]
@@ -60,9 +74,12 @@ mod tests {
 
     #[test]
     fn ids_are_given_once_and_names_are_sorted() {
-        let all = of_the_shop();
-        let ids: BTreeSet<u64> = all.goals.iter().map(|goal| goal.id).chain(all.segments.iter().map(|one| one.id)).collect();
-        assert_eq!((ids.len(), ids.last()), (all.goals.len() + all.segments.len(), Some(&all.last_id)));
+        let all = of_the_shop(Calendar { now_ms: 1_795_256_430_000 });
+        let others = all.segments.iter().map(|one| one.id).chain(all.annotations.iter().map(|one| one.id));
+        let ids: BTreeSet<u64> = all.goals.iter().map(|goal| goal.id).chain(others).collect();
+        let count = all.goals.len() + all.segments.len() + all.annotations.len();
+        assert_eq!((ids.len(), ids.last()), (count, Some(&all.last_id)));
+        assert_eq!(all.annotations.first().map(|one| one.at.as_str()), Some("2026-10-31"));
         assert!(all.custom_props.is_sorted());
     }
 }

@@ -5,6 +5,7 @@ use super::people::{PRESS, Way};
 use super::visit::Mood;
 use chrono::{DateTime, Datelike as _, Timelike as _};
 use chrono_tz::Europe::Berlin;
+use chrono_tz::Tz;
 
 /// The shop's zone.
 pub(super) const TIMEZONE: &str = "Europe/Berlin";
@@ -69,9 +70,18 @@ impl Calendar {
         Mood { has_new_checkout: self.days_ago(at_ms) < CHECKOUT_DAYS_AGO as f64 }
     }
 
+    /// The shop's day so many days ago, like `2026-11-21`.
+    pub(super) fn day(self, days_ago: u64) -> String {
+        local(self.now_ms.saturating_sub(days_ago * DAY_MS)).format("%Y-%m-%d").to_string()
+    }
+
     fn days_ago(self, at_ms: u64) -> f64 {
         self.now_ms.saturating_sub(at_ms) as f64 / DAY_MS as f64
     }
+}
+
+fn local(at_ms: u64) -> DateTime<Tz> {
+    i64::try_from(at_ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default().with_timezone(&Berlin)
 }
 
 #[cfg(test)]
