@@ -11,19 +11,37 @@ function answering(status: number, body: unknown, headers: Record<string, string
   return fetch;
 }
 
-it("sends the key as a bearer, never in the address", async () => {
+it("leaves it to the session's cookie to say who asks", async () => {
   const fetch = answering(200, 23);
-  expect(await new Client("weir_secret").currentVisitors("a b.example")).toBe(23);
+  expect(await new Client().currentVisitors("a b.example")).toBe(23);
   const [path, init] = fetch.mock.calls[0] ?? [];
   expect(path).toBe("/api/v1/stats/realtime/visitors?site_id=a%20b.example");
+  expect(init?.headers).toEqual({});
+  expect(init?.credentials).toBe("same-origin");
+});
+
+it("sends the token of an embedded view as a bearer, never in the address, and no cookie", async () => {
+  const fetch = answering(200, 23);
+  await new Client(undefined, "secret").currentVisitors("a.example");
+  const [path, init] = fetch.mock.calls[0] ?? [];
   expect(path).not.toContain("secret");
-  expect(init?.headers).toEqual({ Authorization: "Bearer weir_secret" });
+  expect(init?.headers).toEqual({ Authorization: "Bearer secret" });
+  expect(init?.credentials).toBe("omit");
+});
+
+it("takes an answer without content, and keeps the name of a fault", async () => {
+  vi.stubGlobal("fetch", async () => new Response(null, { status: 204 }));
+  expect(await new Client().call("DELETE", "/api/session")).toBeNull();
+  answering(401, { error: "Wrong password for this shared link.", code: "wrong_password" });
+  await expect(new Client().call("POST", "/api/share/x/session", {})).rejects.toMatchObject({
+    code: "wrong_password",
+  });
 });
 
 it("reports a refusal with the server's words, and leaves it to the list of sites to explain it", async () => {
   answering(401, { error: "Invalid API key or site ID." });
   const refused = vi.fn();
-  const client = new Client("x", refused);
+  const client = new Client(refused);
   await expect(client.sites()).rejects.toBeInstanceOf(ApiError);
   expect(refused).not.toHaveBeenCalled();
   await expect(client.currentVisitors("shop.example")).rejects.toMatchObject({
@@ -35,18 +53,18 @@ it("reports a refusal with the server's words, and leaves it to the list of site
 
 it("has words of its own where the server has none", async () => {
   answering(502, "bad gateway");
-  await expect(new Client("x").sites()).rejects.toThrow("status 502");
+  await expect(new Client().sites()).rejects.toThrow("status 502");
   vi.stubGlobal("fetch", async () => {
     throw new TypeError("failed to fetch");
   });
-  await expect(new Client("x").sites()).rejects.toMatchObject({
+  await expect(new Client().sites()).rejects.toMatchObject({
     status: 0,
     message: "The server cannot be reached.",
   });
 });
 
 it("follows the server's clock once it differs by more than the header's grain", async () => {
-  const client = new Client("x");
+  const client = new Client();
   answering(200, [], { Date: new Date(Date.now() - 3_600_000).toUTCString() });
   await client.sites();
   expect(client.now()).toBeLessThan(Date.now() - 3_500_000);

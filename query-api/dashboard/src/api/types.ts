@@ -42,4 +42,6 @@ export interface Site {
   timezone: string;
   /** Address of the tracker for the site, when the server knows it. */
   script_url?: string;
+  /** What this reader may do with it; absent for somebody with a shared link. */
+  may?: ("read_figures" | "keep_segments" | "read_site" | "change_site")[];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseState, type State, writeState } from "./url";
+import { keepShare, parseState, type State, writeState } from "./url";
 
 const DEFAULT: State = {
   site: null,
@@ -49,4 +49,10 @@ describe("the address", () => {
     const many = Array.from({ length: 500 }, (_, index) => `f=is,page,/${index}`).join("&");
     expect(parseState(`?${many}`).filters).toHaveLength(20);
   });
+});
+
+it("keeps a shared link's slug through every change of state", () => {
+  expect(keepShare("?auth=abc&embed=true&period=day", "?period=7d")).toBe("?auth=abc&embed=true&period=7d");
+  expect(keepShare("?auth=abc", "")).toBe("?auth=abc");
+  expect(keepShare("?period=day", "")).toBe("");
 });

@@ -61,3 +61,16 @@ export function writeState(state: State): string {
   if (state.table) add("view", "table");
   return parts.length === 0 ? "" : `?${parts.join("&")}`;
 }
+
+/** What a shared link's address holds beside the state, carried from one state to the next. */
+const OF_SHARE = ["auth", "embed"];
+
+/** `search` with what `before` says about the shared link. */
+export function keepShare(before: string, search: string): string {
+  const kept = before
+    .replace(/^\?/, "")
+    .split("&")
+    .filter((pair) => OF_SHARE.includes(pair.split("=", 1)[0] ?? ""));
+  const parts = [...kept, ...search.replace(/^\?/, "").split("&")].filter((pair) => pair !== "");
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}

@@ -1,6 +1,6 @@
 /** Ties the page's state to the address bar, the back button included. */
 import { useCallback, useEffect, useState } from "preact/hooks";
-import { parseState, type State, writeState } from "./url";
+import { keepShare, parseState, type State, writeState } from "./url";
 
 /** The state, and a way to change parts of it that leaves a step to go back to. */
 export function useUrlState(): [State, (change: Partial<State>) => void] {
@@ -12,7 +12,7 @@ export function useUrlState(): [State, (change: Partial<State>) => void] {
   }, []);
   const change = useCallback((part: Partial<State>) => {
     const next = { ...parseState(location.search), ...part };
-    const search = writeState(next);
+    const search = keepShare(location.search, writeState(next));
     if (search !== location.search) history.pushState(null, "", `${location.pathname}${search}`);
     setState(next);
   }, []);

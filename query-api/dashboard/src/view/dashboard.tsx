@@ -7,6 +7,7 @@ import { count, dayRange } from "../format";
 import type { MetricName } from "../report/metrics";
 import { PANELS } from "../report/panels";
 import { cardMetrics, cardsQuery, everQuery, type View } from "../report/queries";
+import type { Who } from "../session";
 import { toggle } from "../state/filters";
 import { type Health, withAnswer } from "../state/health";
 import { rangeOf } from "../state/period";
@@ -29,10 +30,15 @@ const WAITING_REFRESH_MS = 5_000;
 interface Props {
   client: Client;
   sites: Site[];
-  onLeave: () => void;
+  /** Who reads, and what he may do: somebody with a shared link changes nothing. */
+  who: Who;
+  /** Inside another page. */
+  embed?: boolean;
+  /** Signs out; null where nobody has signed in. */
+  onLeave: (() => void) | null;
 }
 
-export function Dashboard({ client, sites, onLeave }: Props) {
+export function Dashboard({ client, sites, who: _who, onLeave }: Props) {
   const [state, change] = useUrlState();
   const site =
     state.site === null ? (sites[0] ?? null) : (sites.find((one) => one.domain === state.site) ?? null);

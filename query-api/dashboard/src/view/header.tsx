@@ -18,7 +18,7 @@ interface Props {
   onSite: (domain: string) => void;
   onPeriod: (period: Period) => void;
   onFilters: (filters: Filter[]) => void;
-  onLeave: () => void;
+  onLeave: (() => void) | null;
 }
 
 export function Header(props: Props) {
@@ -40,10 +40,12 @@ export function Header(props: Props) {
         )}
         <div class="bar-end">
           <PeriodPicker period={props.period} today={props.today} onPeriod={props.onPeriod} />
-          <button type="button" class="button button-icon" onClick={props.onLeave} title="Sign out">
-            <Leave />
-            <span class="hidden">Sign out</span>
-          </button>
+          {props.onLeave && (
+            <button type="button" class="button button-icon" onClick={props.onLeave} title="Sign out">
+              <Leave />
+              <span class="hidden">Sign out</span>
+            </button>
+          )}
         </div>
       </div>
       {props.filters.length > 0 && <Chips filters={props.filters} onFilters={props.onFilters} />}

@@ -1,64 +1,67 @@
-/** The page before a key is given. */
+/** The page before somebody has signed in. */
 import { useRef, useState } from "preact/hooks";
 import { ApiError, Client } from "../api/client";
-import { Mark } from "./icons";
+import { signIn } from "../session";
+import { Mark } from "../view/icons";
+import "./sign-in.css";
 
 interface Props {
   /** Why the reader is here again, if there is a reason. */
   notice: string | null;
-  onKey: (key: string, onThisDevice: boolean) => void;
+  onSignedIn: () => void;
 }
 
-/** Asks for an API key and tries it before it is kept. */
-export function SignIn({ notice, onKey }: Props) {
+/** Asks for an API key and exchanges it for a session; the key is forgotten at once. */
+export function SignIn({ notice, onSignedIn }: Props) {
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [shown, setShown] = useState(false);
   const field = useRef<HTMLInputElement>(null);
-  const remember = useRef<HTMLInputElement>(null);
 
   const submit = async (event: Event) => {
     event.preventDefault();
-    const key = field.current?.value.trim() ?? "";
+    const input = field.current;
+    const key = input?.value.trim() ?? "";
     if (key === "") {
       setProblem("Paste a key first.");
-      field.current?.focus();
+      input?.focus();
       return;
     }
     setBusy(true);
     setProblem(null);
     try {
-      await new Client(key).sites();
-      onKey(key, remember.current?.checked ?? false);
+      await signIn(new Client(), key);
+      if (input) input.value = "";
+      onSignedIn();
     } catch (cause) {
       setBusy(false);
       const refused = cause instanceof ApiError && (cause.status === 401 || cause.status === 403);
       setProblem(refused ? "This key was not accepted. Check that it is complete." : readable(cause));
-      field.current?.focus();
+      input?.focus();
     }
   };
 
   return (
-    <main class="sign-in" id="content">
-      <form class="surface sign-in-form" onSubmit={submit} noValidate>
-        <div class="sign-in-brand">
+    <main class="gate" id="content" tabIndex={-1}>
+      <form class="surface gate-form" onSubmit={submit} noValidate>
+        <p class="gate-brand">
           <Mark />
           <span>Weir</span>
-        </div>
+        </p>
         <h1>Sign in with a key</h1>
         {notice && (
-          <p class="note note-warn" role="status">
+          <p class="gate-notice" role="status">
             {notice}
           </p>
         )}
         <label for="key">API key</label>
-        <div class="field">
+        <div class="gate-field">
           <input
             id="key"
             ref={field}
             {...(shown ? { type: "text" } : { type: "password" })}
             placeholder="weir_…"
-            autocomplete="off"
+            autocomplete="current-password"
             autocapitalize="off"
             spellcheck={false}
             aria-invalid={problem !== null}
@@ -69,20 +72,16 @@ export function SignIn({ notice, onKey }: Props) {
             <span class="hidden"> key</span>
           </button>
         </div>
-        <p class="problem" id="key-problem" role="alert">
+        <p class="gate-problem" id="key-problem" role="alert">
           {problem}
         </p>
-        <label class="check">
-          <input type="checkbox" ref={remember} />
-          <span>Remember on this device</span>
-        </label>
         <button type="submit" class="primary" disabled={busy}>
           {busy ? "Checking…" : "Sign in"}
         </button>
-        <p class="help" id="key-help">
+        <p class="gate-help" id="key-help">
           Whoever runs this Weir makes a key with
           <code>weir key create --site your-site.example</code>
-          It stays in this browser and is sent to this server only.
+          The key is exchanged for a session of twelve hours and kept nowhere in this browser.
         </p>
       </form>
     </main>
