@@ -1,0 +1,35 @@
+/** Shows a resource once it is there; before that, that it is waited for, or why it does not come. */
+import type { ComponentChildren } from "preact";
+import { Problem } from "../view/problem";
+import type { Resource } from "./use-resource";
+
+interface Props<Value> {
+  of: Resource<Value>;
+  /** Lines of the waiting picture. */
+  lines?: number;
+  children: (value: Value) => ComponentChildren;
+}
+
+export function Loaded<Value>({ of, lines = 4, children }: Props<Value>) {
+  if (of.value !== null) {
+    return (
+      <>
+        {of.error && (
+          <p class="stale-note" role="status">
+            Not refreshed: {of.error.message} Trying again.
+          </p>
+        )}
+        {children(of.value)}
+      </>
+    );
+  }
+  if (of.error) return <Problem error={of.error} onRetry={of.reload} />;
+  return (
+    <div class="loaded-wait" role="status">
+      <span class="hidden">Loading</span>
+      {Array.from({ length: lines }, (_, line) => (
+        <span key={line} class="skeleton loaded-line" />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,51 @@
+/** Makes a shared link. */
+import { useRef } from "preact/hooks";
+import { Field } from "../parts/field";
+import { Outcome } from "../parts/outcome";
+import { useAct } from "../parts/use-act";
+import type { SiteApi } from "./api";
+
+export function LinkForm({ api, onMade }: { api: SiteApi; onMade: () => void }) {
+  const act = useAct();
+  const form = useRef<HTMLFormElement>(null);
+  const name = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const called = name.current?.value.trim() ?? "";
+    if (called === "") {
+      name.current?.focus();
+      return act.refuse("Name the link: for whom it is.");
+    }
+    act.run(async () => {
+      const made = await api.addLink(called, password.current?.value ?? "");
+      form.current?.reset();
+      onMade();
+      return `The link ${made.name} is there.`;
+    });
+  };
+  return (
+    <form class="form form-inset" ref={form} onSubmit={submit} noValidate>
+      <div class="form-row">
+        <Field id="link-name" label="Name of the new link">
+          <input id="link-name" ref={name} class="input" autocomplete="off" placeholder="For the agency" />
+        </Field>
+        <Field id="link-password" label="Password" optional>
+          <input
+            id="link-password"
+            ref={password}
+            class="input"
+            type="password"
+            autocomplete="new-password"
+          />
+        </Field>
+      </div>
+      <div class="form-foot">
+        <button type="submit" class="primary" disabled={act.busy}>
+          Make the link
+        </button>
+        <Outcome act={act} />
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,26 @@
+/** One surface of a part: heading, what it is for, and its content. */
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
+
+interface Props {
+  title: string;
+  lead?: ComponentChildren;
+  grave?: boolean;
+  children: ComponentChildren;
+}
+
+export function Section({ title, lead, grave, children }: Props) {
+  const id = useId();
+  return (
+    <section class={grave ? "surface section section-grave" : "surface section"} aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {lead && <p class="section-lead">{lead}</p>}
+      <div class="section-body">{children}</div>
+    </section>
+  );
+}
+
+/** Said where the reader's key may look and not change. */
+export function OnlyReading() {
+  return <p class="quiet">Your key may read this and not change it.</p>;
+}
