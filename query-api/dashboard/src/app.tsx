@@ -112,7 +112,7 @@ function SignedIn({ route, onOver }: { route: Route; onOver: (reason: string | n
     case "view":
       return <Dashboard client={client} sites={sites} who={who} onLeave={leave} />;
     case "sites":
-      return <Sites client={client} sites={sites} who={who} onLeave={leave} />;
+      return <Sites client={client} sites={sites} who={who} onChanged={again} onLeave={leave} />;
     case "settings":
       return (
         <Settings

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Who } from "../session";
 import { Leave, Mark } from "../view/icons";
 import { Link } from "./link";
-import type { Route } from "./route";
+import { type Route, viewAddress } from "./route";
 import "./frame.css";
 
 interface Props {
@@ -13,12 +13,15 @@ interface Props {
   room: Route["name"];
   onLeave: () => void;
   busy?: boolean;
+  /** The site whose figures the way back leads to. */
+  site?: string;
   /** Names the room in the title of the document. */
   title?: string;
   children: ComponentChildren;
 }
 
-export function Frame({ who, room, onLeave, busy, title, children }: Props) {
+export function Frame({ who, room, onLeave, busy, site, title, children }: Props) {
+  const figures = site === undefined ? "/" : viewAddress(site);
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     if (title) document.title = `${title} · Weir`;
@@ -31,12 +34,12 @@ export function Frame({ who, room, onLeave, busy, title, children }: Props) {
     <>
       <header class="frame-bar">
         <div class="frame-row">
-          <Link href="/" class="frame-mark" title="Figures">
+          <Link href={figures} class="frame-mark" title="Figures">
             <Mark />
             <span class="hidden">Weir</span>
           </Link>
           <nav class="frame-nav" aria-label="Rooms">
-            <Link href="/" current={room === "view"}>
+            <Link href={figures} current={room === "view"}>
               Figures
             </Link>
             <Link href="/sites" current={room === "sites"}>

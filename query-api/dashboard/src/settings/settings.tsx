@@ -28,7 +28,13 @@ interface Props {
 export function Settings({ client, sites, who, site, part, onChanged, onLeave }: Props) {
   const known = sites.find((one) => one.domain === site);
   return (
-    <Frame who={who} room="settings" onLeave={onLeave} title={site ? `Settings of ${site}` : "Settings"}>
+    <Frame
+      who={who}
+      room="settings"
+      onLeave={onLeave}
+      title={site ? `Settings of ${site}` : "Settings"}
+      {...(known && { site: known.domain })}
+    >
       {known ? (
         <OfSite
           key={known.domain}
