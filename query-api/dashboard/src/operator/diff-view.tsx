@@ -1,0 +1,160 @@
+/** What a replay changes: in all, by value, and in examples. */
+import { count } from "../format";
+import type { Change, Diff, Difference, ValueChange } from "./api";
+import {
+  bySite,
+  dimensionName,
+  figure,
+  headline,
+  metricWords,
+  ofWords,
+  sampleSides,
+  signed,
+} from "./diff-words";
+
+export function DiffView({ diff }: { diff: Diff }) {
+  const same = diff.partitions.filter((one) => one.equal).length;
+  return (
+    <div class="found">
+      <p class="found-head" role="status">
+        <strong>{headline(diff)}</strong>
+        {!diff.equal &&
+          same > 0 &&
+          ` ${count(same)} of ${count(diff.partitions.length)} partitions came out the same.`}
+      </p>
+      {bySite(diff.totals).map(({ site, changes }) => (
+        <Totals key={site} site={site} changes={changes} />
+      ))}
+      {!diff.equal && diff.totals.length === 0 && (
+        <p class="quiet">No site's totals change; what changes is how they are divided.</p>
+      )}
+      {bySite(diff.values).map(({ site, changes }) => (
+        <Values key={site} site={site} changes={changes} />
+      ))}
+      {diff.values_total > diff.values.length && (
+        <p class="quiet">
+          The {count(diff.values.length)} largest of {count(diff.values_total)} values that change.
+        </p>
+      )}
+      {diff.differences.length > 0 && <Examples diff={diff} />}
+    </div>
+  );
+}
+
+function Totals({ site, changes }: { site: string; changes: Change[] }) {
+  return (
+    <div class="scroll">
+      <table class="plain-table diff-table">
+        <caption>In all, {site}</caption>
+        <Heads first="Figure" />
+        <tbody>
+          {changes.map((one) => (
+            <tr key={one.metric}>
+              <th scope="row">{metricWords(one.metric)}</th>
+              <Sides one={one} />
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Values({ site, changes }: { site: string; changes: ValueChange[] }) {
+  return (
+    <div class="scroll">
+      <table class="plain-table diff-table">
+        <caption>What moves most, {site}</caption>
+        <Heads first="Of" />
+        <tbody>
+          {changes.map((one) => (
+            <tr key={`${one.dimension} ${one.value} ${one.metric}`}>
+              <th scope="row">
+                {ofWords(one)} <span class="quiet">{metricWords(one.metric)}</span>
+              </th>
+              <Sides one={one} />
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Heads({ first }: { first: string }) {
+  return (
+    <thead>
+      <tr>
+        <th scope="col">{first}</th>
+        <th scope="col" class="number">
+          Served
+        </th>
+        <th scope="col" class="number">
+          New
+        </th>
+        <th scope="col" class="number">
+          Change
+        </th>
+      </tr>
+    </thead>
+  );
+}
+
+function Sides({ one }: { one: Change }) {
+  return (
+    <>
+      <td class="number">{figure(one.metric, one.served)}</td>
+      <td class="number">{figure(one.metric, one.shadow)}</td>
+      <td class={`number ${one.difference < 0 ? "diff-less" : "diff-more"}`}>
+        {signed(one.metric, one.difference)}
+      </td>
+    </>
+  );
+}
+
+function Examples({ diff }: { diff: Diff }) {
+  const [more, shown] = [diff.differences_total > diff.differences.length, diff.differences.slice(0, 8)];
+  return (
+    <details class="examples" open>
+      <summary>Examples</summary>
+      <ul>
+        {shown.map((one) => (
+          <Example key={`${one.site_id} ${one.hour} ${one.dimension} ${one.value} ${one.metric}`} one={one} />
+        ))}
+      </ul>
+      {more && (
+        <p class="quiet">
+          Of {count(diff.differences_total)} figures of single hours; <code>weir replay diff --limit</code>{" "}
+          lists more.
+        </p>
+      )}
+    </details>
+  );
+}
+
+function Example({ one }: { one: Difference }) {
+  const hour = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(
+    Date.parse(one.hour),
+  );
+  const clock = (time: string) =>
+    new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(Date.parse(time));
+  return (
+    <li class="example">
+      <p>
+        <strong>{one.site ?? `site ${one.site_id}`}</strong>, hour from {hour}: {metricWords(one.metric)} of{" "}
+        {ofWords(one)} {figure(one.metric, one.served)} → {figure(one.metric, one.shadow)}
+      </p>
+      {one.samples.length === 0 && <p class="quiet">Only rows of other hours make the difference.</p>}
+      {one.samples.map((sample) => {
+        const [served, shadow] = sampleSides(sample, one.dimension);
+        return (
+          <p key={`${sample.seq} ${sample.index}`} class="sample">
+            <time dateTime={sample.time}>{clock(sample.time)}</time> <code>{sample.name}</code>{" "}
+            <code>{sample.pathname}</code> {one.dimension === "" ? "row" : dimensionName(one.dimension)}{" "}
+            <del>{served}</del> <span aria-hidden="true">→</span> <ins>{shadow}</ins>
+          </p>
+        );
+      })}
+    </li>
+  );
+}

@@ -1,0 +1,125 @@
+/** Asks from where on history is to be made anew, and by which rules. */
+import { useRef, useState } from "preact/hooks";
+import { Field } from "../parts/field";
+import { Outcome } from "../parts/outcome";
+import { useAct } from "../parts/use-act";
+import { planBody } from "./plan-body";
+
+interface Props {
+  busy: boolean;
+  disabled: boolean;
+  /** A replay is there already: it has to end before another begins. */
+  inProgress: boolean;
+  onPlan: (body: Record<string, unknown>) => void;
+}
+
+export function PlanForm({ busy, disabled, inProgress, onPlan }: Props) {
+  const [by, setBy] = useState<"time" | "seq">("time");
+  const [time, setTime] = useState("");
+  const [seq, setSeq] = useState("1");
+  const [rules, setRules] = useState<"built_in" | "unchanged" | "files">("built_in");
+  const files = useRef<HTMLInputElement>(null);
+  const act = useAct();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const chosen = rules === "files" ? await texts(files.current?.files ?? null) : rules;
+    const body = planBody(by, by === "time" ? time : seq, chosen);
+    if ("problem" in body) return act.refuse(String(body.problem));
+    act.refuse(null);
+    onPlan(body);
+  };
+  if (inProgress) {
+    return <p class="quiet">A replay is in progress: it is served or discarded before another is planned.</p>;
+  }
+  return (
+    <form class="form" onSubmit={submit} noValidate>
+      <div class="form-row">
+        <fieldset>
+          <legend class="form-legend">Made anew from</legend>
+          <Choice name="by" checked={by === "time"} label="a time on" onChoice={() => setBy("time")} />
+          <Choice name="by" checked={by === "seq"} label="a message on" onChoice={() => setBy("seq")} />
+          {by === "time" ? (
+            <Field id="plan-time" label="Received since" hint="Your own clock.">
+              <input
+                id="plan-time"
+                type="datetime-local"
+                class="input"
+                aria-describedby="plan-time-hint"
+                value={time}
+                onInput={(event) => setTime(event.currentTarget.value)}
+              />
+            </Field>
+          ) : (
+            <Field id="plan-seq" label="Number in the stream" hint="1 is the whole stream.">
+              <input
+                id="plan-seq"
+                class="input"
+                inputMode="numeric"
+                aria-describedby="plan-seq-hint"
+                value={seq}
+                onInput={(event) => setSeq(event.currentTarget.value)}
+              />
+            </Field>
+          )}
+        </fieldset>
+        <fieldset>
+          <legend class="form-legend">By the rules</legend>
+          <Choice
+            name="rules"
+            checked={rules === "built_in"}
+            label="of this program"
+            onChoice={() => setRules("built_in")}
+          />
+          <Choice
+            name="rules"
+            checked={rules === "unchanged"}
+            label="that are served: the same again"
+            onChoice={() => setRules("unchanged")}
+          />
+          <Choice
+            name="rules"
+            checked={rules === "files"}
+            label="of these files"
+            onChoice={() => setRules("files")}
+          />
+          {rules === "files" && (
+            <Field id="plan-files" label="Files of a rules folder">
+              <input id="plan-files" ref={files} class="input" type="file" multiple />
+            </Field>
+          )}
+        </fieldset>
+      </div>
+      <div class="form-foot">
+        <button type="submit" class="primary" disabled={disabled}>
+          {busy ? "Planning…" : "Plan"}
+        </button>
+        <Outcome act={act} />
+      </div>
+    </form>
+  );
+}
+
+function Choice({
+  name,
+  checked,
+  label,
+  onChoice,
+}: {
+  name: string;
+  checked: boolean;
+  label: string;
+  onChoice: () => void;
+}) {
+  return (
+    <label class="choice">
+      <input type="radio" name={name} checked={checked} onChange={onChoice} />
+      <span>{label}</span>
+    </label>
+  );
+}
+
+async function texts(chosen: FileList | null): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const file of chosen ?? []) found[file.name] = await file.text();
+  return found;
+}
