@@ -51,7 +51,7 @@ function Totals({ site, changes }: { site: string; changes: Change[] }) {
           {changes.map((one) => (
             <tr key={one.metric}>
               <th scope="row">{metricWords(one.metric)}</th>
-              <Sides one={one} />
+              <Sides one={one} most={most(changes, one.metric)} />
             </tr>
           ))}
         </tbody>
@@ -72,7 +72,7 @@ function Values({ site, changes }: { site: string; changes: ValueChange[] }) {
               <th scope="row">
                 {ofWords(one)} <span class="quiet">{metricWords(one.metric)}</span>
               </th>
-              <Sides one={one} />
+              <Sides one={one} most={most(changes, one.metric)} />
             </tr>
           ))}
         </tbody>
@@ -95,18 +95,31 @@ function Heads({ first }: { first: string }) {
         <th scope="col" class="number">
           Change
         </th>
+        <td class="diff-cell" />
       </tr>
     </thead>
   );
 }
 
-function Sides({ one }: { one: Change }) {
+/** The largest difference of a metric among these: what a bar's length is measured by. */
+function most(changes: Change[], metric: string): number {
+  return Math.max(
+    ...changes.filter((one) => one.metric === metric).map((one) => Math.abs(one.difference)),
+    1,
+  );
+}
+
+function Sides({ one, most }: { one: Change; most: number }) {
+  const width = `${Math.max(2, (Math.abs(one.difference) / most) * 100)}%`;
   return (
     <>
       <td class="number">{figure(one.metric, one.served)}</td>
       <td class="number">{figure(one.metric, one.shadow)}</td>
-      <td class={`number ${one.difference < 0 ? "diff-less" : "diff-more"}`}>
-        {signed(one.metric, one.difference)}
+      <td class="number diff-change">{signed(one.metric, one.difference)}</td>
+      <td class="diff-cell" aria-hidden="true">
+        <span class={one.difference < 0 ? "diff-track diff-less" : "diff-track diff-more"}>
+          <span style={{ width }} />
+        </span>
       </td>
     </>
   );

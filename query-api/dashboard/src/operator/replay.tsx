@@ -58,6 +58,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
   };
   const may = (action: Action) => can.includes(action) && running === null && !act.busy;
   const current = stepOf(replay);
+  const kind = (step: number) => (step === current ? "primary" : "button");
   const failed = work?.state === "failed" ? work : null;
   const stop = (
     <button type="button" class="button" onClick={() => start("stop")}>
@@ -98,7 +99,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
         >
           {status && <Progress status={status} />}
           <div class="form-foot">
-            <button type="button" class="primary" disabled={!may("run")} onClick={() => start("run")}>
+            <button type="button" class={kind(2)} disabled={!may("run")} onClick={() => start("run")}>
               {running === "run" ? "Building…" : status ? "Go on building" : "Build"}
             </button>
             {running === "run" && stop}
@@ -123,7 +124,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
           <div class="form-foot">
             <button
               type="button"
-              class="primary"
+              class={kind(3)}
               disabled={!may("diff")}
               onClick={() => start("diff", { limit: 20 })}
             >
@@ -147,7 +148,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
           <div class="form-foot">
             <button
               type="button"
-              class="primary"
+              class={kind(4)}
               disabled={!may("promote")}
               onClick={() => setAsked("promote")}
             >
