@@ -7,8 +7,9 @@ const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, l
 /**
  * Runs `work(page)` in a fresh browser; then throws if the page had an error or the console one.
  * @param {(page: import('playwright-core').Page) => Promise<void>} work
+ * @param {{ expected?: RegExp[] }} options complaints that belong to what is tested, such as a refused password
  */
-export async function browse(work) {
+export async function browse(work, { expected = [] } = {}) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
     // The sandbox needs rights that root in a container does not have.
@@ -18,15 +19,7 @@ export async function browse(work) {
   try {
     const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    page.on('pageerror', (error) => complaints.push(`page error: ${error}`));
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(`console ${message.type()}: ${message.text()}`);
-    });
-    page.on('requestfailed', (request) => complaints.push(`request failed: ${request.url()} ${request.failure()?.errorText}`));
-    page.on('response', (response) => {
-      if (response.status() >= 400) complaints.push(`${response.status()} for ${response.url()}`);
-    });
+    listen(page, complaints, expected);
     await work(page);
   } catch (error) {
     if (complaints.length) console.error(complaints.join('\n'));
@@ -35,6 +28,26 @@ export async function browse(work) {
     await browser.close();
   }
   if (complaints.length) throw new Error(complaints.join('\n'));
+}
+
+/** Gathers what a page complains about, but for what is expected. */
+export function listen(page, complaints, expected = []) {
+  page.setDefaultTimeout(20_000);
+  const complain = (text) => {
+    if (!expected.some((one) => one.test(text))) complaints.push(text);
+  };
+  page.on('pageerror', (error) => complain(`page error: ${error}`));
+  page.on('console', (message) => {
+    const text = `console ${message.type()}: ${message.text()} ${message.location().url}`;
+    if (['error', 'warning'].includes(message.type())) complain(text);
+  });
+  page.on('requestfailed', (request) => {
+    // Whoever goes on before an answer is there takes his question back.
+    if (request.failure()?.errorText !== 'net::ERR_ABORTED') complain(`request failed: ${request.url()} ${request.failure()?.errorText}`);
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 400) complain(`${response.status()} for ${response.url()}`);
+  });
 }
 
 /** Throws unless the condition holds. */

@@ -1,0 +1,78 @@
+// The operator: sees how the system is, what was refused, and makes history anew from plan to rollback.
+import { audit } from './axe.mjs';
+import { browse, ensure } from './browser.mjs';
+import { capture } from './capture.mjs';
+import { ask, get, sees, signIn } from './rooms.mjs';
+
+const { QUERY, COLLECTOR, ADMIN, OWNER, SITE } = process.env;
+const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36';
+
+await browse(async (page) => {
+  // Not for everybody: neither the room nor its routes.
+  await signIn(page, OWNER, '/operator');
+  await sees(page, "This is the operator's");
+  ensure((await page.getByRole('link', { name: 'Operations' }).count()) === 0, 'an owner is not led to operations');
+  ensure((await ask(OWNER, 'GET', '/api/operator/overview')).status === 401, 'an owner reads no overview');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+
+  // How it is: as the API says.
+  await signIn(page, ADMIN, '/operator');
+  await sees(page, /live; answers are/);
+  const { regions } = await get(ADMIN, '/api/operator/overview');
+  for (const one of regions.flatMap((region) => region.partitions)) {
+    const card = page.getByRole('article', { name: `Partition ${one.partition}` });
+    for (const text of [one.sealed_seq, one.last_seq]) await card.getByText(text.toLocaleString('en-US'), { exact: true }).first().waitFor();
+    const row = card.getByRole('row', { name: /^All/ });
+    await row.getByText(one.parts.rows.toLocaleString('en-US'), { exact: true }).first().waitFor();
+  }
+  await audit(page, 'operator-overview');
+  await capture(page, 'operator-overview');
+
+  // What was refused.
+  const refused = await fetch(`${COLLECTOR}/api/event`, { method: 'POST', headers: { 'User-Agent': USER_AGENT }, body: JSON.stringify({ n: 'pageview', d: SITE, u: 'no address at all' }) });
+  ensure(refused.status === 400, `a bad event is refused: ${refused.status}`);
+  const part = (name) => page.getByRole('navigation', { name: 'Parts of operations' }).getByRole('link', { name }).click();
+  await part('Refused events');
+  await sees(page, /no address at all/);
+  await audit(page, 'operator-rejected');
+  await capture(page, 'operator-rejected');
+
+  // Replay.
+  await part('Replay');
+  const button = (name) => page.getByRole('button', { name, exact: true });
+  const phase = async (wanted) => {
+    const { status } = await get(ADMIN, '/api/operator/replay');
+    ensure((status?.phase ?? null) === wanted, `the replay is ${wanted}: ${JSON.stringify(status)}`);
+  };
+  await page.getByLabel('a message on').check();
+  await page.getByLabel('Number in the stream').fill('0');
+  await button('Plan').click();
+  await sees(page, 'A message has a whole number from 1 on.');
+  await page.getByLabel('Number in the stream').fill('1');
+  await page.getByLabel('that are served: the same again').check();
+  await button('Plan').click();
+  await sees(page, /would be folded anew/);
+  await capture(page, 'operator-plan');
+  await button('Build').click();
+  await button('Compare').and(page.locator(':enabled')).click();
+  await sees(page, 'Nothing differs: the new history gives the same figures.');
+  await phase('built');
+  await audit(page, 'operator-replay');
+  await capture(page, 'operator-replay');
+  await button('Serve it…').click();
+  await page.getByRole('dialog').getByText('Serve the new history?').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  ensure(await button('Serve it…').evaluate((one) => one === document.activeElement), 'the focus returns from the dialog');
+  await phase('built');
+  await button('Serve it…').click();
+  await button('Serve it').click();
+  await button('It is served').waitFor();
+  await phase('promoted');
+  await button('Go back…').and(page.locator(':enabled')).click();
+  await button('Go back').click();
+  await button('Plan').and(page.locator(':enabled')).waitFor();
+  const { status } = await get(ADMIN, '/api/operator/replay');
+  ensure(status === null || ['rolled_back', 'discarded'].includes(status.phase), `the former history is back: ${JSON.stringify(status)}`);
+  ensure(page.url().startsWith(`${QUERY}/operator`), 'still in operations');
+});
