@@ -8,8 +8,9 @@ const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, l
  * Runs `work(page)` in a fresh browser; then throws if the page had an error or the console one.
  * @param {(page: import('playwright-core').Page) => Promise<void>} work
  * @param {{ expected?: RegExp[] }} options complaints that belong to what is tested, such as a refused password
+ * @param {{ context?: import('playwright-core').BrowserContextOptions }} options what is special about the reader's browser
  */
-export async function browse(work, { expected = [] } = {}) {
+export async function browse(work, { expected = [], context: own = {} } = {}) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
     // The sandbox needs rights that root in a container does not have.
@@ -17,7 +18,7 @@ export async function browse(work, { expected = [] } = {}) {
   });
   const complaints = [];
   try {
-    const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
+    const context = await browser.newContext({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 }, ...own });
     const page = await context.newPage();
     listen(page, complaints, expected);
     await work(page);

@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { axisValue, count, country, day, dayRange, duration, flag, hour, metricValue, share } from "./format";
+import {
+  axisValue,
+  changeText,
+  count,
+  country,
+  day,
+  dayRange,
+  duration,
+  flag,
+  hour,
+  metricValue,
+  share,
+} from "./format";
 
 const EN = "en-GB";
 
@@ -82,5 +94,25 @@ describe("countries", () => {
     expect(flag("FR")).toBe("🇫🇷");
     expect(flag("(not set)")).toBe("");
     expect(flag("")).toBe("");
+  });
+});
+
+describe("money and changes", () => {
+  it("writes amounts as the language does, without coins once they are large", () => {
+    expect(metricValue(59.94, "money", "en-GB", "EUR")).toBe("€59.94");
+    expect(metricValue(21_159, "money", "en-GB", "EUR")).toBe("€21,159");
+    expect(metricValue(1_234_567, "money", "en-GB", "EUR")).toBe("€1.2m");
+    expect(metricValue(59.94, "money", "de", "EUR").replaceAll(/\s/g, " ")).toBe("59,94 €");
+  });
+
+  it.each([
+    [27, "count", "up 27%"],
+    [-3, "percent", "down 3 points"],
+    [-1, "percent2", "down 1 point"],
+    [0, "count", "no change"],
+    [1_900, "count", "up 20-fold"],
+    [null, "count", null],
+  ] as const)("says %s of %s as %s", (change, unit, text) => {
+    expect(changeText(change, unit, "en-GB")).toBe(text);
   });
 });

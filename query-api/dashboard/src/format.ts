@@ -1,7 +1,7 @@
 /** Figures and dates as the reader's language writes them. */
 
 /** How a metric's values are written. */
-export type Unit = "count" | "ratio" | "percent" | "seconds";
+export type Unit = "count" | "ratio" | "percent" | "percent1" | "percent2" | "seconds" | "money";
 
 /** The reader's languages; undefined takes the browser's. */
 export type Locale = string | undefined;
@@ -57,8 +57,25 @@ export function share(part: number, whole: number, locale?: Locale): string {
   return percent(value, locale, value < 10 ? 1 : 0);
 }
 
+/** An amount of money: whole units from a hundred on, in full below. */
+export function money(value: number, currency: string, locale?: Locale): string {
+  const large = Math.abs(value) >= 100_000;
+  return numberFormat(locale, {
+    style: "currency",
+    currency,
+    currencyDisplay: "narrowSymbol",
+    ...(large ? { notation: "compact", maximumFractionDigits: 1 } : {}),
+    ...(!large && Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : {}),
+  }).format(value);
+}
+
 /** A metric's value; a dash where there is none. */
-export function metricValue(value: number | null | undefined, unit: Unit, locale?: Locale): string {
+export function metricValue(
+  value: number | null | undefined,
+  unit: Unit,
+  locale?: Locale,
+  currency?: string | null,
+): string {
   if (value === null || value === undefined || Number.isNaN(value)) return NOTHING;
   switch (unit) {
     case "count":
@@ -67,17 +84,47 @@ export function metricValue(value: number | null | undefined, unit: Unit, locale
       return numberFormat(locale, { maximumFractionDigits: 2 }).format(value);
     case "percent":
       return percent(value, locale);
+    case "percent1":
+      return percent(value, locale, value < 10 ? 1 : 0);
+    case "percent2":
+      return percent(value, locale, value < 10 ? 2 : 1);
     case "seconds":
       return duration(value, locale);
+    case "money":
+      return currency ? money(value, currency, locale) : numberFormat(locale, {}).format(value);
   }
 }
 
 /** A value beside the chart's grid, as short as possible. */
-export function axisValue(value: number, unit: Unit, locale?: Locale): string {
+export function axisValue(value: number, unit: Unit, locale?: Locale, currency?: string | null): string {
+  if (unit === "percent2") return percent(value, locale, value % 1 === 0 ? 0 : 1);
+  if (unit === "money" && currency) {
+    return numberFormat(locale, {
+      style: "currency",
+      currency,
+      currencyDisplay: "narrowSymbol",
+      notation: "compact",
+      maximumFractionDigits: 1,
+    }).format(value);
+  }
   if (unit === "count" && value >= 10_000) {
     return numberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }).format(value);
   }
   return metricValue(value, unit, locale);
+}
+
+/** A change in words: `up 27%`, `down 3 points`, `no change`; null where it is not known. */
+export function changeText(change: number | null | undefined, unit: Unit, locale?: Locale): string | null {
+  if (change === null || change === undefined) return null;
+  if (change === 0) return "no change";
+  const size = Math.abs(change);
+  const isRate = unit.startsWith("percent");
+  const amount = isRate
+    ? `${numberFormat(locale, { maximumFractionDigits: 1 }).format(size)} ${size === 1 ? "point" : "points"}`
+    : size >= 1_000
+      ? `${numberFormat(locale, { maximumFractionDigits: 0 }).format(size / 100 + 1)}-fold`
+      : percent(size, locale);
+  return `${change > 0 ? "up" : "down"} ${amount}`;
 }
 
 /** A local day `YYYY-MM-DD` written out; no time zone is involved any more. */
@@ -103,6 +150,13 @@ export function dayRange(from: string, to: string, locale?: Locale): string {
 export function hour(value: number, locale?: Locale): string {
   return new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" }).format(
     new Date(Date.UTC(2000, 0, 1, value)),
+  );
+}
+
+/** A time of day `HH:MM`, as the clock shows it. */
+export function clock(time: string, locale?: Locale): string {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" }).format(
+    new Date(`2000-01-01T${time}:00Z`),
   );
 }
 

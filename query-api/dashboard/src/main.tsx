@@ -6,6 +6,7 @@ import "./styles/base.css";
 import "./styles/bar.css";
 import "./styles/trend.css";
 import "./styles/panels.css";
+import "./styles/dialogs.css";
 import "./styles/states.css";
 
 const root = document.getElementById("app");

@@ -13,16 +13,16 @@ function answering(status: number, body: unknown, headers: Record<string, string
 
 it("leaves it to the session's cookie to say who asks", async () => {
   const fetch = answering(200, 23);
-  expect(await new Client().currentVisitors("a b.example")).toBe(23);
+  expect(await new Client().call("GET", "/api/v1/stats/x?site_id=a%20b.example")).toBe(23);
   const [path, init] = fetch.mock.calls[0] ?? [];
-  expect(path).toBe("/api/v1/stats/realtime/visitors?site_id=a%20b.example");
+  expect(path).toBe("/api/v1/stats/x?site_id=a%20b.example");
   expect(init?.headers).toEqual({});
   expect(init?.credentials).toBe("same-origin");
 });
 
 it("sends the token of an embedded view as a bearer, never in the address, and no cookie", async () => {
   const fetch = answering(200, 23);
-  await new Client(undefined, "secret").currentVisitors("a.example");
+  await new Client(undefined, "secret").call("GET", "/api/v1/stats/x");
   const [path, init] = fetch.mock.calls[0] ?? [];
   expect(path).not.toContain("secret");
   expect(init?.headers).toEqual({ Authorization: "Bearer secret" });
@@ -44,7 +44,7 @@ it("reports a refusal with the server's words, and leaves it to the list of site
   const client = new Client(refused);
   await expect(client.sites()).rejects.toBeInstanceOf(ApiError);
   expect(refused).not.toHaveBeenCalled();
-  await expect(client.currentVisitors("shop.example")).rejects.toMatchObject({
+  await expect(client.call("GET", "/api/v1/stats/x")).rejects.toMatchObject({
     status: 401,
     message: "Invalid API key or site ID.",
   });
@@ -85,4 +85,26 @@ it("tells errors that pass from those that stay", () => {
     false,
     false,
   ]);
+});
+
+it("asks all questions of a moment with one request, of the wanted revision, and names the failed one", async () => {
+  const results = [{ metrics: [7], dimensions: [] }];
+  const fetch = answering(200, {
+    answers: [
+      { results, meta: {} },
+      { error: "No.", code: "goal_needed", status: 400 },
+    ],
+  });
+  const client = new Client();
+  client.revision = "12";
+  const body = { site_id: "a.example", metrics: ["visitors"], date_range: "day" };
+  const [good, bad] = await Promise.allSettled([
+    client.query(body),
+    client.query({ ...body, metrics: ["x"] }),
+  ]);
+  expect(fetch).toHaveBeenCalledOnce();
+  expect(fetch.mock.calls[0]?.[0]).toBe("/api/v2/queries?rev=12");
+  expect(JSON.parse(String(fetch.mock.calls[0]?.[1].body)).queries).toHaveLength(2);
+  expect(good).toMatchObject({ status: "fulfilled", value: { results } });
+  expect(bad).toMatchObject({ status: "rejected", reason: { status: 400, code: "goal_needed" } });
 });

@@ -1,8 +1,11 @@
 /** Talks to the query API: by the session's cookie, or by the token of an embedded view. */
+import { Batch, type Outcome } from "./batch";
 import type { QueryAnswer, QueryBody, Site } from "./types";
 
 const TIMEOUT_MS = 30_000;
 const SITES = "/api/sites";
+const QUERY = "/api/v2/query";
+const QUERIES = "/api/v2/queries";
 /** Addresses whose refusal says something about the session. */
 const OF_FIGURES = /^\/api\/(v1\/stats|v2|ledger)/;
 
@@ -13,7 +16,7 @@ export class ApiError extends Error {
     readonly status: number,
     message: string,
     /** The server's name for the fault, such as `wrong_password`. */
-    readonly code: string | null = null,
+    readonly code: string | null | undefined = null,
   ) {
     super(message);
     this.name = "ApiError";
@@ -29,6 +32,11 @@ export function isTemporary(error: ApiError): boolean {
 export class Client {
   /** Server's clock minus this machine's, in ms; 0 while they agree within 5 s. */
   clockOffsetMs = 0;
+
+  /** The revision of the data that is asked for; null asks for the newest. */
+  revision: string | null = null;
+
+  private readonly batch = new Batch((bodies, signal) => this.ask(bodies, signal));
 
   /**
    * `onRefused` hears of a 401 to figures: the session may be over, or the site may not be the reader's
@@ -49,20 +57,54 @@ export class Client {
     return (await this.call("GET", SITES, undefined, signal)) as Site[];
   }
 
-  async currentVisitors(site: string, signal?: AbortSignal): Promise<number> {
-    const path = `/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`;
-    return Number(await this.call("GET", path, undefined, signal));
+  /** Asks a question, together with all others that are asked at the same moment. */
+  query(body: QueryBody, signal?: AbortSignal): Promise<QueryAnswer> {
+    return this.batch.put(body, signal);
   }
 
-  async query(body: QueryBody, signal?: AbortSignal): Promise<QueryAnswer> {
-    const answer = (await this.call("POST", "/api/v2/query", body, signal)) as QueryAnswer;
-    return { results: answer.results ?? [], meta: answer.meta ?? {} };
+  /** The answer of one query as comma-separated text. */
+  async csv(body: QueryBody): Promise<string> {
+    const response = await this.fetch("POST", this.at(QUERY), body, undefined, "text/csv");
+    return response.text();
+  }
+
+  private async ask(queries: QueryBody[], signal: AbortSignal): Promise<Outcome[]> {
+    const { answers } = (await this.call("POST", this.at(QUERIES), { queries }, signal)) as {
+      answers: (QueryAnswer | { error: string; code?: string; status: number })[];
+    };
+    return answers.map((one) => {
+      if (!("error" in one)) return one;
+      if (one.status === 401) this.onRefused();
+      return { failed: new ApiError(one.status, one.error, one.code) };
+    });
+  }
+
+  private at(path: string): string {
+    return this.revision === null ? path : `${path}?rev=${encodeURIComponent(this.revision)}`;
   }
 
   /** Any request to this server; the answer's JSON, null when it has no content. */
   async call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+    const response = await this.fetch(method, path, body, signal);
+    if (response.status === 204) return null;
+    try {
+      return await response.json();
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      throw new ApiError(0, "The server's answer broke off.");
+    }
+  }
+
+  private async fetch(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    accept?: string,
+  ): Promise<Response> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const headers: Record<string, string> = {};
+    if (accept !== undefined) headers.Accept = accept;
     if (this.token !== null) headers.Authorization = `Bearer ${this.token}`;
     const init: RequestInit = {
       method,
@@ -86,15 +128,7 @@ export class Client {
       );
     }
     this.learnClock(response.headers.get("Date"));
-    if (response.status === 204) return null;
-    if (response.ok) {
-      try {
-        return await response.json();
-      } catch (cause) {
-        if (signal?.aborted) throw cause;
-        throw new ApiError(0, "The server's answer broke off.");
-      }
-    }
+    if (response.ok) return response;
     if (response.status === 401 && OF_FIGURES.test(path)) this.onRefused();
     throw await errorOf(response);
   }

@@ -37,7 +37,7 @@ export function useQuery<Context>(
   generation: number,
   onMeta?: (meta: Meta) => void,
 ): Loaded<Context> {
-  const key = body ? JSON.stringify(body) : "";
+  const key = body ? `${client.revision ?? ""} ${JSON.stringify(body)}` : "";
   const [kept, setKept] = useState<Kept<Context>>({
     key: "",
     asked: "",

@@ -2,32 +2,35 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { axisValue, metricValue } from "../format";
 import type { Metric } from "../report/metrics";
-import type { Bucket } from "../report/series";
-import {
-  bucketByKey,
-  type Frame,
-  gridValues,
-  labelledBuckets,
-  labelledMonths,
-  nearestBucket,
-  type Shapes,
-  shapes,
-} from "./geometry";
-import { fullLabel, shortLabel } from "./labels";
+import type { Bucket, Series } from "../report/series";
+import { bucketByKey, type Frame, gridValues, nearestBucket, shapes } from "./geometry";
+import { fullLabel } from "./labels";
+import { Grid, Open, Selection } from "./layers";
+import { Tip } from "./tip";
+import { useBrush } from "./use-brush";
 
-const HEIGHT = 280;
-/** Beyond this many days the axis names months. */
-const MONTHS_FROM = 100;
+const HEIGHT = 264;
 
-interface Props {
-  buckets: Bucket[];
-  metric: Metric;
-  /** Leads into a single day; absent when the buckets are hours. */
-  onDay?: ((date: string) => void) | undefined;
+/** A note at a bucket. */
+export interface Mark {
+  index: number;
+  notes: string[];
 }
 
-/** The chart; its grid, line and pointer are separate so that moving the pointer redraws little. */
-export function Chart({ buckets, metric, onDay }: Props) {
+interface Props {
+  series: Series;
+  metric: Metric;
+  marks: Mark[];
+  /** Leads into a single day; absent when buckets are shorter. */
+  onDay?: ((date: string) => void) | undefined;
+  /** Shows a stretch of buckets, both ends included; absent where there is nothing to zoom into. */
+  onZoom?: ((from: Bucket, to: Bucket) => void) | undefined;
+  /** Writes a note at a bucket. */
+  onNote?: ((bucket: Bucket) => void) | undefined;
+}
+
+export function Chart({ series, metric, marks, onDay, onZoom, onNote }: Props) {
+  const { buckets, currency } = series;
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const [at, setAt] = useState<number | null>(null);
@@ -35,73 +38,101 @@ export function Chart({ buckets, metric, onDay }: Props) {
   useEffect(() => setAt(null), [buckets.length, buckets[0]?.label]);
 
   const reached = buckets.filter((bucket) => !bucket.ahead).length;
-  const values = buckets.map((bucket) => (bucket.ahead ? null : bucket.values[metric.name]));
-  const grid = gridValues(Math.max(0, ...values.map((value) => value ?? 0)), metric.unit);
-  const top = grid.at(-1) ?? 0;
-  const longest = Math.max(...grid.map((value) => axisValue(value, metric.unit).length));
+  const points = buckets.map((bucket) => ({
+    value: bucket.ahead ? null : (bucket.values[metric.name] ?? null),
+    before: bucket.before?.values[metric.name] ?? null,
+    open: bucket.unfinished,
+  }));
+  const highest = Math.max(0, ...points.flatMap((point) => [point.value ?? 0, point.before ?? 0]));
+  const grid = gridValues(highest, metric.unit);
+  const longest = Math.max(...grid.map((value) => axisValue(value, metric.unit, undefined, currency).length));
   const frame: Frame = {
     width,
     height: HEIGHT,
-    left: 28 + Math.ceil(longest * 7.2),
-    right: 18,
-    top: 16,
-    bottom: 30,
+    left: 14 + Math.ceil(longest * 7.2),
+    right: 10,
+    top: 20,
+    bottom: 28,
   };
-  const drawn = shapes(
-    buckets.map((bucket, index) => ({ value: values[index] ?? null, open: bucket.open })),
-    top,
-    frame,
-  );
-  const current = at === null ? Math.max(0, reached - 1) : Math.min(at, Math.max(0, reached - 1));
+  const drawn = shapes(points, grid.at(-1) ?? 0, frame);
+  const last = Math.max(0, reached - 1);
+  const current = at === null ? last : Math.min(at, last);
   const bucket = buckets[current];
 
-  // A finger's first touch shows a bucket; only its second opens the day.
-  const sure = useRef(false);
-  const bucketAt = (event: PointerEvent) => {
+  const bucketAt = (x: number) => {
     const left = box.current?.getBoundingClientRect().left ?? 0;
-    return Math.min(reached - 1, nearestBucket(event.clientX - left, buckets.length, frame));
+    return Math.min(last, nearestBucket(x - left, buckets.length, frame));
   };
+  const brush = useBrush({
+    enabled: onZoom !== undefined && reached > 1,
+    bucketAt,
+    onPoint: setAt,
+    onChoose: (index) => {
+      const chosen = buckets[index];
+      if (chosen && onDay) onDay(chosen.label.slice(0, 10));
+    },
+    onSpan: (from, to) => {
+      const [first, final] = [buckets[from], buckets[to]];
+      if (first && final) onZoom?.(first, final);
+    },
+  });
   const press = (event: KeyboardEvent) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter" && onDay && bucket) onDay(bucket.label.slice(0, 10));
-    else if (event.key === "Escape") setAt(null);
+    if (event.key === "Enter") {
+      if (brush.span) brush.finish();
+      else if (onDay && bucket) onDay(bucket.label.slice(0, 10));
+    } else if (event.key === "Escape" && (at !== null || brush.span)) {
+      brush.cancel();
+      setAt(null);
+    } else if (event.key === "m" && onNote && bucket) onNote(bucket);
     else {
       const next = bucketByKey(event.key, current, reached);
       if (next === null) return;
+      if (event.shiftKey) brush.extend(current, next);
+      else brush.cancel();
       setAt(next);
     }
     event.preventDefault();
+    event.stopPropagation();
   };
+  const notes = marks.find((mark) => mark.index === current)?.notes ?? [];
+  const help = [
+    "Arrow keys move along the chart.",
+    onDay && "Enter opens the day.",
+    onZoom && "Shift with an arrow key marks a stretch, Enter shows it.",
+    onNote && "M writes a note.",
+  ].filter(Boolean);
 
   return (
     <div class="chart">
       <div
         ref={box}
-        class="chart-plot"
+        class={brush.span ? "chart-plot brushing" : "chart-plot"}
         role="slider"
         tabIndex={0}
+        data-chart
         aria-label={`${metric.label} over time`}
         aria-orientation="horizontal"
         aria-valuemin={0}
-        aria-valuemax={Math.max(0, reached - 1)}
+        aria-valuemax={last}
         aria-valuenow={current}
-        aria-describedby={onDay ? "chart-help" : undefined}
-        aria-valuetext={bucket ? spoken(bucket, metric) : "No figures"}
-        onPointerMove={(event) => setAt(bucketAt(event))}
-        onPointerDown={(event) => {
-          sure.current = event.pointerType === "mouse" || (at !== null && at === bucketAt(event));
-          setAt(bucketAt(event));
-        }}
-        onPointerLeave={(event) => event.pointerType === "mouse" && setAt(null)}
-        onClick={() => sure.current && at !== null && onDay && bucket && onDay(bucket.label.slice(0, 10))}
+        aria-describedby="chart-help"
+        aria-valuetext={bucket ? spoken(bucket, series, metric, notes) : "No figures"}
+        {...brush.handlers}
+        onPointerLeave={(event) => event.pointerType === "mouse" && !brush.span && setAt(null)}
         onFocus={(event) => event.currentTarget.matches(":focus-visible") && setAt(current)}
-        onBlur={() => setAt(null)}
+        onBlur={() => {
+          brush.cancel();
+          setAt(null);
+        }}
         onKeyDown={press}
       >
         {width > 0 && (
           <svg width={width} height={HEIGHT} aria-hidden="true">
-            <Grid values={grid} buckets={buckets} metric={metric} frame={frame} drawn={drawn} />
+            <Open buckets={buckets} drawn={drawn} frame={frame} />
+            <Grid values={grid} series={series} metric={metric} frame={frame} drawn={drawn} />
             <path class="chart-area" d={drawn.area} />
+            <path class="chart-ghost" d={drawn.ghost} />
             <path class="chart-line" d={drawn.line} />
             <path class="chart-line chart-open" d={drawn.openLine} />
             {drawn.lone.map((index) => (
@@ -109,10 +140,22 @@ export function Chart({ buckets, metric, onDay }: Props) {
                 key={index}
                 class="chart-lone"
                 cx={drawn.x(index)}
-                cy={drawn.y(values[index] ?? 0)}
+                cy={drawn.y(points[index]?.value ?? 0)}
                 r="3.5"
               />
             ))}
+            {marks.map((mark) => (
+              <g key={mark.index} class="chart-mark">
+                <line
+                  x1={drawn.x(mark.index)}
+                  x2={drawn.x(mark.index)}
+                  y1={frame.top - 8}
+                  y2={HEIGHT - frame.bottom}
+                />
+                <circle cx={drawn.x(mark.index)} cy={frame.top - 10} r="4" />
+              </g>
+            ))}
+            {brush.span && <Selection span={brush.span} drawn={drawn} count={buckets.length} frame={frame} />}
             {at !== null && bucket && (
               <g>
                 <line
@@ -122,92 +165,56 @@ export function Chart({ buckets, metric, onDay }: Props) {
                   y1={frame.top - 6}
                   y2={HEIGHT - frame.bottom}
                 />
-                {values[current] !== null && (
-                  <circle class="chart-dot" cx={drawn.x(current)} cy={drawn.y(values[current] ?? 0)} r="5" />
+                {points[current]?.before !== null && (
+                  <circle
+                    class="chart-dot chart-dot-before"
+                    cx={drawn.x(current)}
+                    cy={drawn.y(points[current]?.before ?? 0)}
+                    r="4"
+                  />
+                )}
+                {points[current]?.value !== null && (
+                  <circle
+                    class="chart-dot"
+                    cx={drawn.x(current)}
+                    cy={drawn.y(points[current]?.value ?? 0)}
+                    r="5"
+                  />
                 )}
               </g>
             )}
           </svg>
         )}
       </div>
-      {onDay && (
-        <p class="hidden" id="chart-help">
-          Arrow keys move along the days, Enter opens one.
-        </p>
-      )}
+      <p class="hidden" id="chart-help">
+        {help.join(" ")}
+      </p>
       {at !== null && bucket && (
-        <Tip bucket={bucket} metric={metric} x={drawn.x(current)} width={width} leads={onDay !== undefined} />
+        <Tip
+          bucket={bucket}
+          series={series}
+          metric={metric}
+          notes={notes}
+          x={drawn.x(current)}
+          width={width}
+          leads={onDay !== undefined && !brush.span}
+        />
       )}
     </div>
   );
 }
 
-function spoken(bucket: Bucket, metric: Metric): string {
-  const value = metricValue(bucket.values[metric.name], metric.unit);
-  return `${fullLabel(bucket.label)}: ${value} ${metric.label.toLowerCase()}${bucket.open ? ", still counting" : ""}`;
-}
-
-function Grid(props: { values: number[]; buckets: Bucket[]; metric: Metric; frame: Frame; drawn: Shapes }) {
-  const { values, buckets, metric, frame, drawn } = props;
-  const plot = frame.width - frame.left - frame.right;
-  const labels = buckets.map((bucket) => bucket.label);
-  const months = labels.length > MONTHS_FROM && (labels[0]?.length ?? 0) === 10;
-  const marked = months ? labelledMonths(labels, plot, 52) : labelledBuckets(labels.length, plot, 72);
-  return (
-    <g>
-      {values.map((value) => (
-        <g key={value}>
-          <line
-            class={value === 0 ? "chart-floor" : "chart-grid"}
-            x1={frame.left}
-            x2={frame.width - frame.right}
-            y1={drawn.y(value)}
-            y2={drawn.y(value)}
-          />
-          <text class="chart-label" x={frame.left - 10} y={drawn.y(value)} dy="0.34em" text-anchor="end">
-            {axisValue(value, metric.unit)}
-          </text>
-        </g>
-      ))}
-      {marked.map((index) => (
-        <text
-          key={labels[index]}
-          class="chart-label"
-          x={drawn.x(index)}
-          y={frame.height - 8}
-          text-anchor={drawn.x(index) > frame.width - 34 ? "end" : "middle"}
-        >
-          {shortLabel(labels[index] ?? "", months)}
-        </text>
-      ))}
-    </g>
-  );
-}
-
-function Tip(props: { bucket: Bucket; metric: Metric; x: number; width: number; leads: boolean }) {
-  const { bucket, metric, x, width, leads } = props;
-  const tip = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => {
-    const element = tip.current;
-    if (!element) return;
-    const own = element.offsetWidth;
-    const beside = x + 14 + own > width ? x - own - 14 : x + 14;
-    element.style.transform = `translateX(${Math.max(0, beside)}px)`;
-  });
-  return (
-    <div class="chart-tip" ref={tip} aria-hidden="true">
-      <div class="chart-tip-date">{fullLabel(bucket.label)}</div>
-      <div class="chart-tip-value">
-        <strong>{metricValue(bucket.values[metric.name], metric.unit)}</strong> {metric.label.toLowerCase()}
-      </div>
-      {bucket.open && <div class="chart-tip-note">Still counting</div>}
-      {leads && !bucket.open && (
-        <div class="chart-tip-note">
-          {matchMedia("(pointer: coarse)").matches ? "Tap again for this day" : "Click for this day"}
-        </div>
-      )}
-    </div>
-  );
+function spoken(bucket: Bucket, series: Series, metric: Metric, notes: string[]): string {
+  const value = (from: Bucket["values"]) =>
+    metricValue(from[metric.name], metric.unit, undefined, series.currency);
+  const parts = [
+    `${fullLabel(bucket.label, series.interval)}: ${value(bucket.values)} ${metric.label.toLowerCase()}`,
+  ];
+  if (bucket.before) parts.push(`${value(bucket.before.values)} in the period before`);
+  if (bucket.unfinished) parts.push("not over yet");
+  else if (bucket.open) parts.push("may still rise");
+  for (const note of notes) parts.push(`note: ${note}`);
+  return parts.join(", ");
 }
 
 function useWidth(box: { current: HTMLDivElement | null }): number {

@@ -15,6 +15,8 @@ export interface Frame {
 /** A value of the series; null has no place in the drawing. */
 export interface Point {
   value: number | null;
+  /** What it is compared with. */
+  before?: number | null;
   open: boolean;
 }
 
@@ -27,6 +29,8 @@ export interface Shapes {
   /** The line into and through open buckets, drawn dotted. */
   openLine: string;
   area: string;
+  /** The line of what it is compared with. */
+  ghost: string;
   /** Values without neighbours, which no line would show. */
   lone: number[];
 }
@@ -38,9 +42,10 @@ const DURATION_STEPS = [
 /** At most five values for the horizontal grid, from 0 to at least `max`. */
 export function gridValues(max: number, unit: Unit): number[] {
   if (!(max > 0)) return [0, 1];
-  const step = unit === "seconds" ? durationStep(max) : decimalStep(max, unit !== "ratio");
+  const step =
+    unit === "seconds" ? durationStep(max) : decimalStep(max, unit !== "ratio" && unit !== "percent2");
   const values = upTo(max, step);
-  return unit === "percent" ? values.filter((value) => value <= 100) : values;
+  return unit.startsWith("percent") ? values.filter((value) => value <= 100) : values;
 }
 
 function durationStep(max: number): number {
@@ -109,8 +114,28 @@ export function shapes(points: Point[], top: number, frame: Frame): Shapes {
       .x(x)
       .y0(floor)
       .y1((index) => y(valueAt(index) ?? 0))(indexes) ?? "";
+  const ghost =
+    line<number>()
+      .defined((index) => (points[index]?.before ?? null) !== null)
+      .x(x)
+      .y((index) => y(points[index]?.before ?? 0))(indexes) ?? "";
   const lone = indexes.filter((index) => drawn(index) && !drawn(index - 1) && !drawn(index + 1));
-  return { x, y, line: lineOf(finished), openLine: lineOf(unfinished), area: filled, lone };
+  return { x, y, line: lineOf(finished), openLine: lineOf(unfinished), area: filled, ghost, lone };
+}
+
+/** The stretch a bucket takes of the plot, halfway to its neighbours. */
+export function extent(
+  first: number,
+  last: number,
+  shapes: Shapes,
+  count: number,
+  frame: Frame,
+): [number, number] {
+  const half = count > 1 ? (shapes.x(1) - shapes.x(0)) / 2 : (frame.width - frame.left - frame.right) / 2;
+  return [
+    Math.max(frame.left, shapes.x(first) - half),
+    Math.min(frame.width - frame.right, shapes.x(last) + half),
+  ];
 }
 
 /** The bucket nearest to a horizontal place, within those that have figures. */

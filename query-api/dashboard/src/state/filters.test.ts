@@ -26,10 +26,18 @@ describe("the f parameter", () => {
     });
   });
 
-  it.each(["", "is", "is,page", "is,page,", "like,page,/x", "is,constructor,/x", "toString,page,/x"])(
-    "'%s' is left out",
-    (raw) => expect(readFilter(raw)).toBeNull(),
-  );
+  it.each([
+    "",
+    "is",
+    "is,page",
+    "is,page,",
+    "like,page,/x",
+    "is,constructor,/x",
+    "is,props:,x",
+    "contains,country,D",
+    "is_not,goal,A",
+    "toString,page,/x",
+  ])("'%s' is left out", (raw) => expect(readFilter(raw)).toBeNull());
 
   it("survives a broken encoding", () => {
     expect(readFilter("is,page,%E0%A4%A")).toEqual(is("page", "%E0%A4%A"));
@@ -58,10 +66,27 @@ describe("choosing a row", () => {
 
 describe("filters elsewhere", () => {
   it("have the API's names in its queries", () => {
-    expect(apiFilters([is("page", "/a"), is("country", "DE")])).toEqual([
+    expect(apiFilters([is("page", "/a"), is("country", "DE"), is("props:plan", "pro")])).toEqual([
       ["is", "event:page", ["/a"]],
       ["is", "visit:country", ["DE"]],
+      ["is", "event:props:plan", ["pro"]],
     ]);
+    expect(apiFilters([is("segment", "12")])).toEqual([["is", "segment", [12]]]);
+  });
+
+  it("are joined by or, except those that the API takes at the top only", () => {
+    const filters = [is("page", "/a"), is("goal", "Purchase"), is("country", "DE")];
+    expect(apiFilters(filters, true)).toEqual([
+      ["is", "event:goal", ["Purchase"]],
+      [
+        "or",
+        [
+          ["is", "event:page", ["/a"]],
+          ["is", "visit:country", ["DE"]],
+        ],
+      ],
+    ]);
+    expect(apiFilters(filters.slice(0, 2), true)).toEqual(apiFilters(filters.slice(0, 2)));
   });
 
   it("are words in a chip", () => {

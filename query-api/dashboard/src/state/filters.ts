@@ -1,10 +1,10 @@
 /** The filters on display, and how an address and the API write them. */
-import type { FilterLeaf } from "../api/types";
+import type { FilterLeaf, FilterTree } from "../api/types";
 import { country } from "../format";
 
 export type Operator = "is" | "is_not" | "contains" | "contains_not";
 
-/** One filter; `dimension` is short (`page`), `clauses` are alternatives. */
+/** One filter; `dimension` is short (`page`, `props:plan`), `clauses` are alternatives. */
 export interface Filter {
   operator: Operator;
   dimension: string;
@@ -14,12 +14,14 @@ export interface Filter {
 /** More filters or alternatives than this are not read from an address. */
 const FILTERS_MAX = 20;
 const CLAUSES_MAX = 50;
+const PROPERTY = "props:";
 
 /** What can be filtered by: the short name, the API's, the reader's. */
-const DIMENSIONS: Record<string, { api: string; label: string }> = {
+export const DIMENSIONS: Record<string, { api: string; label: string }> = {
   page: { api: "event:page", label: "Page" },
   entry_page: { api: "visit:entry_page", label: "Entry page" },
   exit_page: { api: "visit:exit_page", label: "Exit page" },
+  hostname: { api: "event:hostname", label: "Host" },
   source: { api: "visit:source", label: "Source" },
   channel: { api: "visit:channel", label: "Channel" },
   referrer: { api: "visit:referrer", label: "Referrer" },
@@ -29,44 +31,89 @@ const DIMENSIONS: Record<string, { api: string; label: string }> = {
   utm_content: { api: "visit:utm_content", label: "UTM content" },
   utm_term: { api: "visit:utm_term", label: "UTM term" },
   country: { api: "visit:country", label: "Country" },
+  region: { api: "visit:region", label: "Region" },
+  city: { api: "visit:city", label: "City" },
   device: { api: "visit:device", label: "Device" },
   browser: { api: "visit:browser", label: "Browser" },
+  browser_version: { api: "visit:browser_version", label: "Browser version" },
   os: { api: "visit:os", label: "Operating system" },
+  os_version: { api: "visit:os_version", label: "System version" },
+  goal: { api: "event:goal", label: "Goal" },
   name: { api: "event:name", label: "Event" },
+  segment: { api: "segment", label: "Segment" },
 };
 
-const OPERATORS: Record<Operator, string> = {
+export const OPERATORS: Record<Operator, string> = {
   is: "is",
   is_not: "is not",
   contains: "contains",
   contains_not: "does not contain",
 };
 
+/** The operators the API knows for a dimension. */
+export function operatorsOf(dimension: string): Operator[] {
+  if (dimension === "goal") return ["is", "contains"];
+  if (dimension === "segment") return ["is"];
+  if (dimension === "country") return ["is", "is_not"];
+  return Object.keys(OPERATORS) as Operator[];
+}
+
 /** The API's name of a short dimension name. */
 export function apiDimension(dimension: string): string {
+  if (dimension.startsWith(PROPERTY)) return `event:${dimension}`;
   return DIMENSIONS[dimension]?.api ?? dimension;
 }
 
-/** A filter in words, in the three parts a chip shows. */
-export function describe(filter: Filter): { dimension: string; operator: string; value: string } {
-  const values = filter.clauses.map((clause) =>
-    filter.dimension === "country" && !filter.operator.startsWith("contains") ? country(clause) : clause,
+/** The reader's name of a dimension. */
+export function dimensionLabel(dimension: string): string {
+  return dimension.startsWith(PROPERTY)
+    ? dimension.slice(PROPERTY.length)
+    : (DIMENSIONS[dimension]?.label ?? dimension);
+}
+
+/** A filter in words, in the three parts a chip shows; `nameOf` knows names of codes. */
+export function describe(
+  filter: Filter,
+  nameOf: (dimension: string, clause: string) => string | undefined = () => undefined,
+): { dimension: string; operator: string; value: string } {
+  const values = filter.clauses.map(
+    (clause) =>
+      nameOf(filter.dimension, clause) ??
+      (filter.dimension === "country" && !filter.operator.startsWith("contains") ? country(clause) : clause),
   );
   return {
-    dimension: DIMENSIONS[filter.dimension]?.label ?? filter.dimension,
+    dimension: dimensionLabel(filter.dimension),
     operator: OPERATORS[filter.operator],
     value: values.join(" or "),
   };
 }
 
-/** The filters as the API takes them. */
-export function apiFilters(filters: Filter[]): FilterLeaf[] {
-  return filters.map((filter) => [filter.operator, apiDimension(filter.dimension), filter.clauses]);
+/** Filters that the API takes at the top only, where all must hold. */
+export function isTopLevel(filter: Filter): boolean {
+  return ["goal", "hostname", "segment"].includes(filter.dimension);
+}
+
+function leaf(filter: Filter): FilterLeaf {
+  const clauses: (string | number)[] =
+    filter.dimension === "segment" ? filter.clauses.map(Number) : filter.clauses;
+  return [filter.operator, apiDimension(filter.dimension), clauses];
+}
+
+/** The filters as the API takes them; with `any`, one of those that are not of the top level is enough. */
+export function apiFilters(filters: Filter[], any = false): FilterTree[] {
+  const loose = any ? filters.filter((filter) => !isTopLevel(filter)) : [];
+  if (loose.length < 2) return filters.map(leaf);
+  return [...filters.filter(isTopLevel).map(leaf), ["or", loose.map(leaf)]];
+}
+
+/** Whether the filters hold one on this dimension. */
+export function filtersBy(filters: Filter[], dimension: string): boolean {
+  return filters.some((filter) => filter.dimension === dimension);
 }
 
 /** Whether the filters hold one on single pages, which has no views per visit. */
 export function hasPageFilter(filters: Filter[]): boolean {
-  return filters.some((filter) => filter.dimension === "page");
+  return filtersBy(filters, "page");
 }
 
 /** Whether exactly this value is filtered for. */
@@ -97,10 +144,8 @@ export function toggle(filters: Filter[], dimension: string, value: string, excl
 
 /** The value of an `f` parameter: `is,page,/docs,/blog`, each clause percent-encoded. */
 export function writeFilter(filter: Filter): string {
-  const clauses = filter.clauses.map((clause) =>
-    encodeURIComponent(clause).replaceAll("%2F", "/").replaceAll("%3A", ":"),
-  );
-  return [filter.operator, filter.dimension, ...clauses].join(",");
+  const part = (text: string) => encodeURIComponent(text).replaceAll("%2F", "/").replaceAll("%3A", ":");
+  return [filter.operator, part(filter.dimension), ...filter.clauses.map(part)].join(",");
 }
 
 /** Reads the raw (still encoded) value of an `f` parameter; null when it is no filter we know. */
@@ -110,10 +155,15 @@ export function readFilter(raw: string): Filter | null {
   if (parts.length < 3) parts = decode(raw).split(",");
   const [operator, name, ...rest] = parts.map(decode);
   const dimension = name?.replace(/^(event|visit):/, "");
-  if (operator === undefined || !Object.hasOwn(OPERATORS, operator)) return null;
-  if (dimension === undefined || !Object.hasOwn(DIMENSIONS, dimension)) return null;
+  if (operator === undefined || dimension === undefined || !isDimension(dimension)) return null;
+  if (!Object.hasOwn(OPERATORS, operator)) return null;
+  if (!operatorsOf(dimension).includes(operator as Operator)) return null;
   const clauses = rest.filter((clause) => clause !== "").slice(0, CLAUSES_MAX);
   return clauses.length === 0 ? null : { operator: operator as Operator, dimension, clauses };
+}
+
+function isDimension(name: string): boolean {
+  return Object.hasOwn(DIMENSIONS, name) || (name.startsWith(PROPERTY) && name.length > PROPERTY.length);
 }
 
 /** The filters of an address, the unreadable ones left out. */

@@ -27,4 +27,11 @@ describe("the claim of several answers", () => {
   it("takes revisions of several partitions", () => {
     expect(withAnswer(null, "1", { revision: { "local.0": 7, "eu.1": 3 } }).revisions).toEqual([3, 7]);
   });
+
+  it("names every region that one answer lacks, and the most open hours", () => {
+    const hours = ["2026-11-21T11:00:00Z", "2026-11-21T12:00:00Z"];
+    let health = withAnswer(null, "1", { regions_missing: ["eu"], open_hours: hours });
+    health = withAnswer(health, "1", { regions_missing: ["eu", "us"], open_hours: hours.slice(1) });
+    expect(health).toMatchObject({ missing: ["eu", "us"], openHours: 2 });
+  });
 });

@@ -9,6 +9,10 @@ export interface Health {
   watermark: number | null;
   /** The revision, or the first and last when answers differ. */
   revisions: [number, number] | null;
+  /** Most hours of an answer that may still change. */
+  openHours: number;
+  /** Regions that an answer should have counted and did not. */
+  missing: string[];
 }
 
 /** More than this behind the clock is worth a word. */
@@ -19,7 +23,11 @@ export function withAnswer(before: Health | null, generation: string, meta: Meta
   const parsed = meta.watermark === undefined ? Number.NaN : Date.parse(meta.watermark);
   const watermark = Number.isNaN(parsed) ? null : parsed;
   const found = revisionsOf(meta);
-  if (!before || before.generation !== generation) return { generation, watermark, revisions: found };
+  const openHours = meta.open_hours?.length ?? 0;
+  const missing = meta.regions_missing ?? [];
+  if (!before || before.generation !== generation) {
+    return { generation, watermark, revisions: found, openHours, missing };
+  }
   return {
     generation,
     watermark: before.watermark === null || watermark === null ? null : Math.min(before.watermark, watermark),
@@ -27,6 +35,8 @@ export function withAnswer(before: Health | null, generation: string, meta: Meta
       before.revisions && found
         ? [Math.min(before.revisions[0], found[0]), Math.max(before.revisions[1], found[1])]
         : (found ?? before.revisions),
+    openHours: Math.max(before.openHours, openHours),
+    missing: [...new Set([...before.missing, ...missing])],
   };
 }
 

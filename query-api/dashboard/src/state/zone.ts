@@ -72,6 +72,14 @@ export function startOfDay(date: string, zone: string): number {
   return start;
 }
 
+/** The moment of a label of the API's: `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` on the zone's clock. */
+export function momentOf(label: string, zone: string): number {
+  if (label.length <= 10) return startOfDay(label, zone);
+  const wall = Date.parse(`${label.slice(0, 10)}T${label.slice(11)}Z`);
+  const guess = wall - offsetAt(wall, zone);
+  return wall - offsetAt(guess, zone);
+}
+
 /** The hours of a day in the zone as the API labels them: 23 or 25 clock hours where summer time changes. */
 export function hoursOfDay(date: string, zone: string): { label: string; start: number; end: number }[] {
   const end = startOfDay(addDays(date, 1), zone);

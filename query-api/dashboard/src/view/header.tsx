@@ -1,9 +1,10 @@
-/** The bar that stays on top: site, present visitors, period, filters. */
+/** The bar that stays on top: site, present visitors, filters, period, everything else. */
+import type { ComponentChildren } from "preact";
 import type { Site } from "../api/types";
 import { count } from "../format";
-import { describe, type Filter, writeFilter } from "../state/filters";
+import type { Comparison } from "../state/comparison";
 import type { Period } from "../state/period";
-import { Chevron, Cross, Leave, Mark } from "./icons";
+import { Chevron, Funnel, Mark, Search } from "./icons";
 import { PeriodPicker } from "./period-picker";
 
 interface Props {
@@ -12,43 +13,69 @@ interface Props {
   /** Visitors of the last five minutes; null while unknown. */
   present: number | null;
   period: Period;
+  comparison: Comparison | null;
   today: string;
-  filters: Filter[];
   busy: boolean;
+  /** Inside another page: the site is not to be changed. */
+  embed: boolean;
   onSite: (domain: string) => void;
   onPeriod: (period: Period) => void;
-  onFilters: (filters: Filter[]) => void;
-  onLeave: (() => void) | null;
+  onComparison: (comparison: Comparison | null) => void;
+  onFilter: () => void;
+  onPalette: () => void;
+  onRealtime: () => void;
+  /** The menu at the end. */
+  menu: ComponentChildren;
+  /** The chips below. */
+  children: ComponentChildren;
 }
 
 export function Header(props: Props) {
+  const { present, embed } = props;
   return (
     <header class="bar">
       <div class="bar-row">
-        <Mark />
-        <SitePicker {...props} />
-        {props.present !== null && (
-          <p class="present" title="Visitors in the last five minutes">
-            <span class={props.present > 0 ? "dot dot-live" : "dot"} aria-hidden="true" />
-            <strong>{count(props.present)}</strong>
-            <span>
-              {" "}
-              <span class="wide-only">current {props.present === 1 ? "visitor" : "visitors"}</span>
-              <span class="narrow-only">now</span>
-            </span>
-          </p>
-        )}
-        <div class="bar-end">
-          <PeriodPicker period={props.period} today={props.today} onPeriod={props.onPeriod} />
-          {props.onLeave && (
-            <button type="button" class="button button-icon" onClick={props.onLeave} title="Sign out">
-              <Leave />
-              <span class="hidden">Sign out</span>
+        <div class="bar-start">
+          {!embed && <Mark />}
+          <SitePicker {...props} />
+          {present !== null && (
+            <button
+              type="button"
+              class="present"
+              title="Visitors in the last five minutes"
+              onClick={props.onRealtime}
+            >
+              <span class={present > 0 ? "dot dot-live" : "dot"} aria-hidden="true" />
+              <strong>{count(present)}</strong> now
             </button>
           )}
         </div>
+        <div class="bar-end">
+          <button type="button" class="button" title="Add a filter (/)" onClick={props.onFilter}>
+            <Funnel />
+            <span class="wide-only" aria-hidden="true">Filter</span>
+            <span class="hidden">Add a filter</span>
+          </button>
+          <PeriodPicker
+            period={props.period}
+            comparison={props.comparison}
+            today={props.today}
+            onPeriod={props.onPeriod}
+            onComparison={props.onComparison}
+          />
+          <button
+            type="button"
+            class="button button-icon"
+            title="Commands (Ctrl K)"
+            onClick={props.onPalette}
+          >
+            <Search />
+            <span class="hidden">Commands</span>
+          </button>
+          {props.menu}
+        </div>
       </div>
-      {props.filters.length > 0 && <Chips filters={props.filters} onFilters={props.onFilters} />}
+      {props.children}
       <div class={props.busy ? "progress progress-busy" : "progress"} aria-hidden="true" />
     </header>
   );
@@ -74,35 +101,5 @@ function SitePicker({ sites, site, onSite }: Props) {
       </select>
       <Chevron />
     </div>
-  );
-}
-
-function Chips({ filters, onFilters }: { filters: Filter[]; onFilters: (filters: Filter[]) => void }) {
-  return (
-    <ul class="chips" aria-label="Filters">
-      {filters.map((filter) => {
-        const words = describe(filter);
-        return (
-          <li key={writeFilter(filter)} class="chip">
-            <span class="chip-text">
-              {words.dimension} {words.operator} <strong>{words.value}</strong>
-            </span>
-            <button type="button" onClick={() => onFilters(filters.filter((other) => other !== filter))}>
-              <Cross />
-              <span class="hidden">
-                Remove filter {words.dimension} {words.operator} {words.value}
-              </span>
-            </button>
-          </li>
-        );
-      })}
-      {filters.length > 1 && (
-        <li>
-          <button type="button" class="plain" onClick={() => onFilters([])}>
-            Clear all
-          </button>
-        </li>
-      )}
-    </ul>
   );
 }

@@ -1,17 +1,24 @@
-/** Says up to when the figures are complete, and which revision of the data they are. */
+/** Says up to when the figures are complete, and which revision of the data they are. Leads to the ledger. */
 import { count, day, duration } from "../format";
 import { type Health, LATE_AFTER_MS } from "../state/health";
 import { wallClock } from "../state/zone";
+import type { Account } from "./use-ledger";
 
 interface Props {
   health: Health | null;
+  account: Account | null;
   zone: string;
   now: number;
+  /** The revision that the address pins. */
+  pinned: string | null;
   /** The last refresh failed, with this text. */
   problem: string | null;
+  onOpen: () => void;
+  onUnpin: () => void;
 }
 
-export function HealthLine({ health, zone, now, problem }: Props) {
+export function HealthLine(props: Props) {
+  const { health, account, zone, now, pinned, problem } = props;
   if (problem) {
     return (
       <p class="health health-bad">
@@ -22,21 +29,55 @@ export function HealthLine({ health, zone, now, problem }: Props) {
   }
   if (!health || health.watermark === null) return <p class="health" />;
   const late = now - health.watermark > LATE_AFTER_MS;
+  const isBad = account !== null && account.lost > 0;
+  const partial = health.missing.length > 0;
+  const dot = isBad ? "dot-bad" : late || partial ? "dot-late" : "dot-good";
   return (
-    <p class="health" title="Everything received before this moment is in the figures.">
-      <span class={late ? "dot dot-late" : "dot dot-good"} aria-hidden="true" />
-      <span>
-        Complete to{" "}
-        <time dateTime={new Date(health.watermark).toISOString()}>
-          {clockText(health.watermark, zone, now)}
-        </time>
-        {late && ` (${duration(Math.floor((now - health.watermark) / 60_000) * 60)} behind)`}
-        {health.revisions && (
-          <span class="health-revision"> · revision {revisionText(health.revisions)}</span>
-        )}
-      </span>
-    </p>
+    <div class="health">
+      <button type="button" class="health-open" onClick={props.onOpen} title="Open the ledger">
+        <span class={`dot ${dot}`} aria-hidden="true" />
+        <span>
+          {partial && <strong class="health-partial">Without {health.missing.join(", ")} · </strong>}
+          Complete to{" "}
+          <time dateTime={new Date(health.watermark).toISOString()}>
+            {clockText(health.watermark, zone, now)}
+          </time>
+          {late && ` (${duration(Math.floor((now - health.watermark) / 60_000) * 60)} behind)`}
+          {health.openHours > 0 && (
+            <span class="wide-only">
+              {" · "}
+              {openText(health.openHours)}
+            </span>
+          )}
+          {account && (
+            <>
+              {" · "}
+              <span class={isBad ? "health-lost" : ""}>
+                {count(account.lost)} lost of {count(account.accepted)}
+              </span>
+            </>
+          )}
+          {health.revisions && (
+            <span class="wide-only">
+              {" · "}revision {revisionText(health.revisions)}
+            </span>
+          )}
+        </span>
+      </button>
+      {pinned !== null && (
+        <button type="button" class="tag tag-button" onClick={props.onUnpin}>
+          {pinned === "shadow" ? "A replay's figures" : `Held at revision ${pinned}`} · show the newest
+        </button>
+      )}
+    </div>
   );
+}
+
+/** The API lists 48 open hours at most. */
+function openText(hours: number): string {
+  return hours >= 48
+    ? "48 or more hours may still change"
+    : `${hours} ${hours === 1 ? "hour" : "hours"} may still change`;
 }
 
 function clockText(moment: number, zone: string, now: number): string {

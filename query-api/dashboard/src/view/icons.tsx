@@ -55,3 +55,36 @@ export function Leave() {
     </svg>
   );
 }
+
+/** Any small sign drawn as one path in a square of 16. */
+function Sign({ path }: { path: string }) {
+  return (
+    <svg class="icon" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={path} />
+    </svg>
+  );
+}
+
+/** A funnel, for filters. */
+export function Funnel() {
+  return <Sign path="M2.5 3.5h11L9.3 8.6v4.1l-2.6-1.4V8.6z" />;
+}
+
+/** Three dots, for more. */
+export function More() {
+  return <Sign path="M3 8h.5M7.75 8h.5m4.25 0h.5" />;
+}
+
+/** A looking glass. */
+export function Search() {
+  return <Sign path="M7 11.5a4.5 4.5 0 1 1 0-9 4.5 4.5 0 0 1 0 9m3.4-1.1 3.1 3.1" />;
+}
+
+/** A chevron to the side before or after, mirrored where the text runs to the left. */
+export function Step({ to }: { to: "before" | "after" }) {
+  return (
+    <svg class="icon icon-flip" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={to === "before" ? "M10 4 6 8l4 4" : "m6 4 4 4-4 4"} />
+    </svg>
+  );
+}

@@ -1,4 +1,4 @@
-/** A button that opens a small sheet below itself. */
+/** A button that opens a small sheet below itself; on phones the sheet comes from below. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -7,11 +7,14 @@ interface Props {
   /** Names the sheet for screen readers. */
   name: string;
   buttonClass: string;
+  title?: string;
+  /** The shortcut that presses the button, found by its mark. */
+  opener?: string;
   children: (close: () => void) => ComponentChildren;
 }
 
 /** Closes on Escape, on a choice, and when the reader goes elsewhere. */
-export function Popover({ label, name, buttonClass, children }: Props) {
+export function Popover({ label, name, buttonClass, title, opener, children }: Props) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -23,17 +26,18 @@ export function Popover({ label, name, buttonClass, children }: Props) {
     };
     const onEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
+      event.stopPropagation();
       setOpen(false);
       button.current?.focus();
     };
     addEventListener("pointerdown", outside);
     addEventListener("focusin", outside);
-    addEventListener("keydown", onEscape);
+    addEventListener("keydown", onEscape, true);
     root.current?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => {
       removeEventListener("pointerdown", outside);
       removeEventListener("focusin", outside);
-      removeEventListener("keydown", onEscape);
+      removeEventListener("keydown", onEscape, true);
     };
   }, [open]);
 
@@ -47,16 +51,21 @@ export function Popover({ label, name, buttonClass, children }: Props) {
         type="button"
         class={buttonClass}
         ref={button}
+        title={title}
         aria-expanded={open}
+        data-opener={opener}
         onClick={() => setOpen(!open)}
       >
         {label}
       </button>
       {open && (
-        // biome-ignore lint/a11y/useSemanticElements: a fieldset would draw a form around a menu.
-        <div class="sheet" role="group" aria-label={name}>
-          {children(close)}
-        </div>
+        <>
+          <div class="sheet-shade" aria-hidden="true" />
+          {/* biome-ignore lint/a11y/useSemanticElements: a fieldset would draw a form around a menu. */}
+          <div class="sheet" role="group" aria-label={name}>
+            {children(close)}
+          </div>
+        </>
       )}
     </div>
   );
