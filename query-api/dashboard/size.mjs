@@ -6,9 +6,16 @@ const LIMIT_BYTES = 100_000;
 
 const page = readFileSync("dist/index.html", "utf8");
 const scripts = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path);
-const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(`dist${path}`), { level: 9 }).length, 0);
+const bytes = scripts.reduce(
+  (sum, path) => sum + gzipSync(readFileSync(`dist${path}`), { level: 9 }).length,
+  0,
+);
 if (scripts.length === 0) throw new Error("dist/index.html loads no script: run vite build first");
 if (bytes > LIMIT_BYTES) {
-  throw new Error(`the main page loads ${bytes} bytes of gzipped JavaScript, ${LIMIT_BYTES} are allowed: load rare parts lazily`);
+  throw new Error(
+    `the main page loads ${bytes} bytes of gzipped JavaScript, ${LIMIT_BYTES} are allowed: load rare parts lazily`,
+  );
 }
-process.stdout.write(`main page: ${scripts.length} scripts, ${bytes} bytes gzipped, of ${LIMIT_BYTES} allowed\n`);
+process.stdout.write(
+  `main page: ${scripts.length} scripts, ${bytes} bytes gzipped, of ${LIMIT_BYTES} allowed\n`,
+);

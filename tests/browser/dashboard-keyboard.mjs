@@ -48,7 +48,7 @@ await read(async (page) => {
   await page.keyboard.press('ArrowLeft');
   await becomes('the day before is said', async () => (await chart.getAttribute('aria-valuetext')) !== last, true);
   ensure(/\d visitors/.test(await chart.getAttribute('aria-valuetext')), await chart.getAttribute('aria-valuetext'));
-  ensure(parameters(page).join() === '', 'an arrow on the chart does not change the period');
+  ensure(parameters(page).join() === 'period=28d', 'an arrow on the chart does not change the period');
   await page.keyboard.press('Shift+ArrowLeft');
   await page.keyboard.press('Shift+ArrowLeft');
   await page.locator('.chart-selection').waitFor();
@@ -76,10 +76,9 @@ await read(async (page) => {
   await editor.locator('#filter-value').focus();
   await page.keyboard.type('/cart');
   await page.keyboard.press('Enter');
-  await editor.getByRole('list', { name: 'Values' }).getByText('/cart').waitFor();
+  await editor.getByRole('list', { name: 'Values' }).getByText('/cart', { exact: true }).waitFor();
   await page.keyboard.press('Enter');
-  await editor.waitFor({ state: 'detached' }).catch(() => {});
-  if (await editor.count()) await editor.getByRole('button', { name: 'Add filter', exact: true }).press('Enter');
+  await editor.waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Page is /cart', exact: true }).waitFor();
   ensure(!parameters(page).some((one) => one.startsWith('period=')), `letters in a field are no shortcuts: ${page.url()}`);
   await page.evaluate(() => document.activeElement.blur());

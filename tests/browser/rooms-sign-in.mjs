@@ -37,7 +37,7 @@ await browse(
 
     await field.fill(KEY);
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.getByRole('button', { name: 'More', exact: true }).waitFor();
     await sees(page, SITE);
     ensure(new URL(page.url()).search === `?site=${SITE}&period=day`, `the address is kept: ${page.url()}`);
     const [cookie, ...others] = await page.context().cookies();
@@ -47,7 +47,7 @@ await browse(
 
     // The session outlasts the page, and reaches every room.
     await page.reload();
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.getByRole('button', { name: 'More', exact: true }).waitFor();
     await page.goto(`${QUERY}/nowhere`);
     await sees(page, 'There is no page at this address');
 

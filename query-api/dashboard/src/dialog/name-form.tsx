@@ -37,7 +37,14 @@ export function NameForm(props: Props) {
     <Dialog title={props.title} about={props.about} onClose={props.onClose}>
       <form class="filter-form" onSubmit={submit} noValidate>
         <label for="name-text">{props.label}</label>
-        <input id="name-text" autofocus ref={field} type="text" maxLength={props.maxLength} autocomplete="off" />
+        <input
+          id="name-text"
+          autofocus
+          ref={field}
+          type="text"
+          maxLength={props.maxLength}
+          autocomplete="off"
+        />
         <p class="problem" role="alert">
           {problem}
         </p>

@@ -95,7 +95,6 @@ export function intentOf(
 export function takesKeys(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable ||
-      target.closest("input, textarea, select, dialog, [role=combobox]") !== null)
+    (target.isContentEditable || target.closest("input, textarea, select, dialog, [role=combobox]") !== null)
   );
 }

@@ -53,7 +53,9 @@ export function Header(props: Props) {
         <div class="bar-end">
           <button type="button" class="button" title="Add a filter (/)" onClick={props.onFilter}>
             <Funnel />
-            <span class="wide-only" aria-hidden="true">Filter</span>
+            <span class="wide-only" aria-hidden="true">
+              Filter
+            </span>
             <span class="hidden">Add a filter</span>
           </button>
           <PeriodPicker
