@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, Client } from "./api/client";
 import type { Site } from "./api/types";
+import { Failed } from "./parts/failed";
 import { Frame } from "./router/frame";
 import { lazy } from "./router/lazy";
 import { useRoute } from "./router/navigate";
@@ -9,7 +10,6 @@ import { Nowhere } from "./router/nowhere";
 import type { Route } from "./router/route";
 import { dropKeptKeys, expectsSession, forgetSession, signOut, type Who, whoReads } from "./session";
 import { Dashboard } from "./view/dashboard";
-import { Problem } from "./view/problem";
 
 const SignIn = lazy(() => import("./sign-in/sign-in").then((room) => room.SignIn));
 const Sites = lazy(() => import("./sites/sites").then((room) => room.Sites));
@@ -97,7 +97,7 @@ function SignedIn({ route, onOver }: { route: Route; onOver: (reason: string | n
       <Frame who={null} room={route.name} onLeave={leave} busy={error === null}>
         {error ? (
           <section class="surface">
-            <Problem error={error} onRetry={again} />
+            <Failed error={error} onRetry={again} />
           </section>
         ) : (
           <section class="surface wait" aria-label="Loading">

@@ -6,8 +6,8 @@ const TIMEOUT_MS = 30_000;
 const SITES = "/api/sites";
 const QUERY = "/api/v2/query";
 const QUERIES = "/api/v2/queries";
-/** Addresses whose refusal says something about the session. */
-const OF_FIGURES = /^\/api\/(v1\/stats|v2|ledger)/;
+/** Addresses whose refusal is the answer to whoever asked. */
+const OF_SESSIONS = /^\/api\/(session|share\/|sites$)/;
 
 /** A request that brought no usable answer. */
 export class ApiError extends Error {
@@ -39,8 +39,8 @@ export class Client {
   private readonly batch = new Batch((bodies, signal) => this.ask(bodies, signal));
 
   /**
-   * `onRefused` hears of a 401 to figures: the session may be over, or the site may not be the reader's
-   * any more, which only the list of sites can tell apart. `token` stands for the cookie that a frame
+   * `onRefused` hears of a 401 to anything but the question who reads what: the session may be over, or the
+   * site may not be the reader's any more, which only that question can tell apart. `token` stands for the cookie that a frame
    * on another site is not allowed to have; it is kept here and nowhere else.
    */
   constructor(
@@ -129,7 +129,7 @@ export class Client {
     }
     this.learnClock(response.headers.get("Date"));
     if (response.ok) return response;
-    if (response.status === 401 && OF_FIGURES.test(path)) this.onRefused();
+    if (response.status === 401 && !OF_SESSIONS.test(path)) this.onRefused();
     throw await errorOf(response);
   }
 

@@ -1,6 +1,6 @@
 /** Shows a resource once it is there; before that, that it is waited for, or why it does not come. */
 import type { ComponentChildren } from "preact";
-import { Problem } from "../view/problem";
+import { Failed } from "./failed";
 import type { Resource } from "./use-resource";
 
 interface Props<Value> {
@@ -23,7 +23,13 @@ export function Loaded<Value>({ of, lines = 4, children }: Props<Value>) {
       </>
     );
   }
-  if (of.error) return <Problem error={of.error} onRetry={of.reload} />;
+  if (of.error) {
+    return (
+      <div class="surface loaded-failed">
+        <Failed error={of.error} onRetry={of.reload} />
+      </div>
+    );
+  }
   return (
     <div class="loaded-wait" role="status">
       <span class="hidden">Loading</span>

@@ -35,10 +35,10 @@ export function useResource<Value>(
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const later = () => {
-      if (everyMs !== undefined) timer = setTimeout(once, everyMs);
+      if (everyMs !== undefined) timer = setTimeout(again, everyMs);
     };
+    const again = () => (document.visibilityState === "visible" ? once() : later());
     const once = () => {
-      if (document.visibilityState !== "visible") return later();
       latest.current(abort.signal).then(
         (value) => {
           if (abort.signal.aborted) return;

@@ -2,7 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
-import { Problem } from "../view/problem";
+import { Failed } from "../parts/failed";
 
 /** Makes a component out of one that has to be fetched; fetched once, tried again when that fails. */
 export function lazy<Props extends object>(fetch: () => Promise<ComponentType<Props>>): ComponentType<Props> {
@@ -36,7 +36,7 @@ export function lazy<Props extends object>(fetch: () => Promise<ComponentType<Pr
       <main id="content" class="page" tabIndex={-1} aria-busy={error === null}>
         {error ? (
           <section class="surface">
-            <Problem
+            <Failed
               error={error}
               onRetry={() => {
                 setError(null);

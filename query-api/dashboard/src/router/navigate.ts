@@ -5,6 +5,7 @@ import { parseRoute, type Route } from "./route";
 /** Goes to an address of this page, leaving a step to go back to. */
 export function go(address: string): void {
   history.pushState(null, "", address);
+  scrollTo(0, 0);
   // Whoever follows the address hears of steps back and forth by this event, and so of this one.
   dispatchEvent(new PopStateEvent("popstate"));
 }

@@ -17,9 +17,11 @@ export function LinkForm({ api, onMade }: { api: SiteApi; onMade: () => void }) 
       name.current?.focus();
       return act.refuse("Name the link: for whom it is.");
     }
+    const secret = password.current?.value ?? "";
     act.run(async () => {
-      const made = await api.addLink(called, password.current?.value ?? "");
-      form.current?.reset();
+      const made = await api.addLink(called, secret);
+      // What was typed meanwhile is for the next link.
+      if (name.current?.value.trim() === called) form.current?.reset();
       onMade();
       return `The link ${made.name} is there.`;
     });

@@ -20,8 +20,7 @@ export function Properties({ api, mayChange }: PartProps) {
     act.run(async () => {
       await api.addProperty(name);
       names.put([...new Set([...(names.value ?? []), name])].sort());
-      if (field.current) field.current.value = "";
-      field.current?.focus();
+      if (field.current?.value.trim() === name) field.current.value = "";
       return `${name} is shown among the properties.`;
     });
   };

@@ -29,8 +29,7 @@ export function ShieldList({ name, title, lead, placeholder, none, entries, onEn
     if (entries.includes(entry)) return act.refuse(`${entry} stands there already.`);
     act.run(async () => {
       await onEntries([...entries, entry]);
-      if (field.current) field.current.value = "";
-      field.current?.focus();
+      if (field.current?.value.trim() === given) field.current.value = "";
       return `${entry} is added. It holds within seconds, for events to come.`;
     });
   };

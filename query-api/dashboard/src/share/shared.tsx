@@ -1,10 +1,12 @@
 /** A site's figures for whoever has the link, perhaps after a password, perhaps inside another page. */
 import { useEffect, useState } from "preact/hooks";
+import { Failed } from "../parts/failed";
 import { GUEST } from "../session";
 import { Dashboard } from "../view/dashboard";
-import { Problem } from "../view/problem";
+import { Mark } from "../view/icons";
 import { type Opened, openLink } from "./open-link";
 import { PasswordGate } from "./password-gate";
+import "../sign-in/sign-in.css";
 
 interface Props {
   site: string;
@@ -34,18 +36,25 @@ export function Shared({ site, slug, embed }: Props) {
       );
     case "password":
       return <PasswordGate site={site} wrong={opened.wrong} onPassword={open} />;
+    case "unknown":
+      return (
+        <main class="gate" id="content" tabIndex={-1}>
+          <section class="surface gate-form">
+            <p class="gate-brand">
+              <Mark />
+              <span>Weir</span>
+            </p>
+            <h1>This link does not open anything</h1>
+            <p>It may have been taken back, or is not complete. Ask whoever sent it for a new one.</p>
+          </section>
+        </main>
+      );
     default:
       return (
         <main id="content" class="page" tabIndex={-1} aria-busy={!opened}>
           {opened?.state === "failed" && (
             <section class="surface">
-              <Problem error={opened.error} onRetry={again} />
-            </section>
-          )}
-          {opened?.state === "unknown" && (
-            <section class="surface notice">
-              <h1>This link does not open anything</h1>
-              <p>It may have been taken back, or is not complete. Ask whoever sent it for a new one.</p>
+              <Failed error={opened.error} onRetry={again} />
             </section>
           )}
         </main>
