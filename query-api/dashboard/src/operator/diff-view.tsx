@@ -115,7 +115,9 @@ function Sides({ one, most }: { one: Change; most: number }) {
     <>
       <td class="number">{figure(one.metric, one.served)}</td>
       <td class="number">{figure(one.metric, one.shadow)}</td>
-      <td class="number diff-change">{signed(one.metric, one.difference)}</td>
+      <td class="number diff-change">
+        <span dir="ltr">{signed(one.metric, one.difference)}</span>
+      </td>
       <td class="diff-cell" aria-hidden="true">
         <span class={one.difference < 0 ? "diff-track diff-less" : "diff-track diff-more"}>
           <span style={{ width }} />

@@ -40,7 +40,7 @@ export function PlanView({ plan }: { plan: Plan }) {
 function Row({ one }: { one: PlanPartition }) {
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="plan-name">
         {one.region} · {one.partition}
       </th>
       <td>

@@ -12,7 +12,7 @@ export function Progress({ status }: { status: ReplayStatus }) {
           <div key={name} class="progress-row">
             <span>{name}</span>
             <progress max={100} value={done} aria-label={name} />
-            <span class="number">{percent(Math.floor(done * 10) / 10, undefined, done < 100 ? 1 : 0)}</span>
+            <span class="number">{percent(Math.floor(done))}</span>
           </div>
         );
       })}
