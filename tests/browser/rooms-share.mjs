@@ -11,8 +11,8 @@ const PASSWORD = 'open, please';
 /** The figures of the site are there. */
 async function showsFigures(view, what) {
   const card = view.locator('.card').filter({ hasText: /^\s*Visitors/i }).first();
-  await card.getByText(VISITORS, { exact: true }).first().waitFor().catch(() => {
-    throw new Error(`${what}: no ${VISITORS} visitors`);
+  await card.getByText(VISITORS, { exact: true }).first().waitFor().catch(async () => {
+    throw new Error(`${what}: no ${VISITORS} visitors, but ${await view.locator('body').innerText()}`);
   });
 }
 
@@ -62,7 +62,7 @@ await browse(
     // Inside a page of another site, where no cookie of ours is sent; and nothing else is framed.
     const outside = createServer((request, response) => {
       const address = request.url === '/figures' ? `${open}&embed=true&period=day` : `${QUERY}/sites`;
-      response.setHeader('content-type', 'text/html').end(`<!doctype html><title>Elsewhere</title><iframe src="${address.replaceAll('&', '&amp;')}" width="1200" height="900"></iframe>`);
+      response.setHeader('content-type', 'text/html').end(`<!doctype html><title>Elsewhere</title><link rel="icon" href="data:,"><iframe src="${address.replaceAll('&', '&amp;')}" width="1200" height="900"></iframe>`);
     });
     await new Promise((ready) => outside.listen(0, 'localhost', ready));
     const elsewhere = `http://localhost:${outside.address().port}`;

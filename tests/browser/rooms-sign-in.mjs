@@ -20,6 +20,8 @@ await browse(
       sessionStorage.setItem('seen', 'yes');
     });
     await page.goto(`${QUERY}/?site=${SITE}&period=day`);
+    /** The main view is there. */
+    const figures = () => page.getByRole('heading', { level: 1, name: SITE }).and(page.locator('header *')).waitFor({ state: 'attached' });
     const field = page.getByLabel('API key', { exact: true });
     await field.waitFor();
     ensure(!asked.some((path) => path.startsWith('/api/')), `a page that nobody signed in to asks: ${asked}`);
@@ -37,8 +39,7 @@ await browse(
 
     await field.fill(KEY);
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'More', exact: true }).waitFor();
-    await sees(page, SITE);
+    await figures();
     ensure(new URL(page.url()).search === `?site=${SITE}&period=day`, `the address is kept: ${page.url()}`);
     const [cookie, ...others] = await page.context().cookies();
     ensure(others.length === 0 && cookie.httpOnly && cookie.sameSite === 'Strict', `the cookie is a session's: ${JSON.stringify(cookie)}`);
@@ -47,7 +48,7 @@ await browse(
 
     // The session outlasts the page, and reaches every room.
     await page.reload();
-    await page.getByRole('button', { name: 'More', exact: true }).waitFor();
+    await figures();
     await page.goto(`${QUERY}/nowhere`);
     await sees(page, 'There is no page at this address');
 
@@ -60,7 +61,7 @@ await browse(
     // A session ends with its key, and the page says so.
     await field.fill(KEY);
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await sees(page, 'There is no page at this address');
     const revoked = await ask(ADMIN, 'DELETE', `/api/sites/${SITE}/keys/${KEY_ID}`);
     ensure(revoked.status === 200, `revoking the key: ${revoked.status}`);
     await page.goto(`${QUERY}/sites`);

@@ -26,13 +26,13 @@ export function DiffView({ diff }: { diff: Diff }) {
         <Totals key={site} site={site} changes={changes} />
       ))}
       {!diff.equal && diff.totals.length === 0 && (
-        <p class="quiet">No site's totals change; what changes is how they are divided.</p>
+        <p class="soft">No site's totals change; what changes is how they are divided.</p>
       )}
       {bySite(diff.values).map(({ site, changes }) => (
         <Values key={site} site={site} changes={changes} />
       ))}
       {diff.values_total > diff.values.length && (
-        <p class="quiet">
+        <p class="soft">
           The {count(diff.values.length)} largest of {count(diff.values_total)} values that change.
         </p>
       )}
@@ -70,7 +70,7 @@ function Values({ site, changes }: { site: string; changes: ValueChange[] }) {
           {changes.map((one) => (
             <tr key={`${one.dimension} ${one.value} ${one.metric}`}>
               <th scope="row">
-                {ofWords(one)} <span class="quiet">{metricWords(one.metric)}</span>
+                {ofWords(one)} <span class="soft">{metricWords(one.metric)}</span>
               </th>
               <Sides one={one} most={most(changes, one.metric)} />
             </tr>
@@ -138,7 +138,7 @@ function Examples({ diff }: { diff: Diff }) {
         ))}
       </ul>
       {more && (
-        <p class="quiet">
+        <p class="soft">
           Of {count(diff.differences_total)} figures of single hours; <code>weir replay diff --limit</code>{" "}
           lists more.
         </p>
@@ -159,7 +159,7 @@ function Example({ one }: { one: Difference }) {
         <strong>{one.site ?? `site ${one.site_id}`}</strong>, hour from {hour}: {metricWords(one.metric)} of{" "}
         {ofWords(one)} {figure(one.metric, one.served)} → {figure(one.metric, one.shadow)}
       </p>
-      {one.samples.length === 0 && <p class="quiet">Only rows of other hours make the difference.</p>}
+      {one.samples.length === 0 && <p class="soft">Only rows of other hours make the difference.</p>}
       {one.samples.map((sample) => {
         const [served, shadow] = sampleSides(sample, one.dimension);
         return (

@@ -8,7 +8,7 @@ import { conditionOf, levelWords } from "./overview-words";
 export function PartitionCard({ one, now }: { one: Partition; now: number }) {
   const { words, mood } = conditionOf(one);
   return (
-    <article class="surface partition" aria-label={`Partition ${one.partition}`}>
+    <article class="partition" aria-label={`Partition ${one.partition}`}>
       <header class="partition-head">
         <h3>Partition {one.partition}</h3>
         <p class={`partition-state state-${mood}`}>

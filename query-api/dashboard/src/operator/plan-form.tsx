@@ -29,7 +29,7 @@ export function PlanForm({ busy, disabled, inProgress, onPlan }: Props) {
     onPlan(body);
   };
   if (inProgress) {
-    return <p class="quiet">A replay is in progress: it is served or discarded before another is planned.</p>;
+    return <p class="soft">A replay is in progress: it is served or discarded before another is planned.</p>;
   }
   return (
     <form class="form" onSubmit={submit} noValidate>
@@ -111,7 +111,7 @@ function Choice({
   onChoice: () => void;
 }) {
   return (
-    <label class="choice">
+    <label class="option">
       <input type="radio" name={name} checked={checked} onChange={onChoice} />
       <span>{label}</span>
     </label>

@@ -16,7 +16,7 @@ export function Progress({ status }: { status: ReplayStatus }) {
           </div>
         );
       })}
-      <p class="quiet">
+      <p class="soft">
         {count(status.events)} events folded anew
         {status.logic ? ` by rules ${status.logic.slice(0, 14)}…` : " by the rules that are served"}
       </p>

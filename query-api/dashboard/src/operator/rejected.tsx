@@ -14,7 +14,7 @@ export function RejectedPart({ api }: { api: OperatorApi }) {
   const rejected = useResource("rejected", (signal) => api.rejected(SHOWN, signal), EVERY_MS);
   const [reason, setReason] = useState("");
   return (
-    <section class="surface operator-section" aria-labelledby="rejected-title">
+    <section class="operator-section" aria-labelledby="rejected-title">
       <h2 id="rejected-title">Refused events</h2>
       <p class="section-lead">
         What the edge did not take, without the sender's address. After a fix,{" "}
@@ -28,7 +28,7 @@ export function RejectedPart({ api }: { api: OperatorApi }) {
           return (
             <>
               <div class="rejected-tools">
-                <p class="quiet" role="status">
+                <p class="soft" role="status">
                   {shown.length === list.length
                     ? `The latest ${count(list.length)}`
                     : `${count(shown.length)} of the latest ${count(list.length)}`}
@@ -71,7 +71,7 @@ function Row({ one }: { one: Rejected }) {
       <p class="rejected-head">
         <strong>{reasonWords(one.reason)}</strong>
         <span>{one.domains.join(", ") || "no site named"}</span>
-        <time class="quiet" dateTime={one.time} title={moment(one.time)}>
+        <time class="soft" dateTime={one.time} title={moment(one.time)}>
           {ago(Date.now() - Date.parse(one.time))}
         </time>
       </p>

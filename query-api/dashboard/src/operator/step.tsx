@@ -11,10 +11,7 @@ interface Props {
 
 export function Step({ number, title, lead, current, children }: Props) {
   return (
-    <li
-      class={current ? "surface step step-current" : "surface step"}
-      aria-current={current ? "step" : undefined}
-    >
+    <li class={current ? "step step-current" : "step"} aria-current={current ? "step" : undefined}>
       <div class="step-head">
         <span class="step-number" aria-hidden="true">
           {number}

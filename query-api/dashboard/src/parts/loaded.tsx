@@ -25,7 +25,7 @@ export function Loaded<Value>({ of, lines = 4, children }: Props<Value>) {
   }
   if (of.error) {
     return (
-      <div class="surface loaded-failed">
+      <div class="loaded-failed">
         <Failed error={of.error} onRetry={of.reload} />
       </div>
     );

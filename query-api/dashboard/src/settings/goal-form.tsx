@@ -48,7 +48,7 @@ export function GoalForm({ api, onAdded, onCancel }: Props) {
       <fieldset>
         <legend class="form-legend">What reaches it</legend>
         {KINDS.map(([kind, label, hint]) => (
-          <label key={kind} class="choice">
+          <label key={kind} class="option">
             <input
               type="radio"
               name="kind"

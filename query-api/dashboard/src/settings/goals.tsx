@@ -37,9 +37,9 @@ export function Goals({ api, mayChange }: PartProps) {
                   <li key={goal.id} class="rows-row">
                     <div class="rows-text">
                       <strong>{goal.display_name}</strong>
-                      <span class="quiet">{reachedBy(goal)}</span>
+                      <span class="soft">{reachedBy(goal)}</span>
                     </div>
-                    {goal.currency && <span class="tag">revenue in {goal.currency}</span>}
+                    {goal.currency && <span class="badge">revenue in {goal.currency}</span>}
                     {mayChange && (
                       <button
                         type="button"

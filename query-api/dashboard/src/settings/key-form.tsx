@@ -46,7 +46,7 @@ export function KeyForm({ api, grantable, onMade }: Props) {
       <fieldset>
         <legend class="form-legend">A new key for {api.domain} may</legend>
         {grantable.map((scope) => (
-          <label key={scope} class="choice">
+          <label key={scope} class="option">
             <input
               type="checkbox"
               checked={scopes.includes(scope)}

@@ -16,7 +16,7 @@ export function Keys({ mayChange, ...props }: PartProps) {
   if (!mayChange) {
     return (
       <Section title="Keys">
-        <p class="quiet">Your key may not see or make others.</p>
+        <p class="soft">Your key may not see or make others.</p>
       </Section>
     );
   }
@@ -52,9 +52,9 @@ function List({ api, settings }: Omit<PartProps, "mayChange">) {
                     <div class="rows-text">
                       <strong>
                         <code>{key.id}</code>
-                        {key.is_own && <span class="tag tag-own">yours</span>}
+                        {key.is_own && <span class="badge badge-own">yours</span>}
                       </strong>
-                      <span class="quiet">
+                      <span class="soft">
                         {key.scopes.map(scopeLabel).join(", ")} · {reach(key)} · made{" "}
                         {dayOf(key.created, settings.timezone)}
                       </span>

@@ -10,7 +10,7 @@ export function LinkForm({ api, onMade }: { api: SiteApi; onMade: () => void }) 
   const form = useRef<HTMLFormElement>(null);
   const name = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
-  const submit = (event: Event) => {
+  const submit = async (event: Event) => {
     event.preventDefault();
     const called = name.current?.value.trim() ?? "";
     if (called === "") {
@@ -18,13 +18,17 @@ export function LinkForm({ api, onMade }: { api: SiteApi; onMade: () => void }) 
       return act.refuse("Name the link: for whom it is.");
     }
     const secret = password.current?.value ?? "";
-    act.run(async () => {
-      const made = await api.addLink(called, secret);
-      // What was typed meanwhile is for the next link.
-      if (name.current?.value.trim() === called) form.current?.reset();
+    // What is typed meanwhile is for the next link.
+    form.current?.reset();
+    const made = await act.run(async () => {
+      const link = await api.addLink(called, secret);
       onMade();
-      return `The link ${made.name} is there.`;
+      return `The link ${link.name} is there.`;
     });
+    if (!made && name.current?.value === "") {
+      name.current.value = called;
+      if (password.current) password.current.value = secret;
+    }
   };
   return (
     <form class="form form-inset" ref={form} onSubmit={submit} noValidate>

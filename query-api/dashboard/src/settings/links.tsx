@@ -16,7 +16,7 @@ export function Links({ mayChange, ...props }: PartProps) {
   if (!mayChange) {
     return (
       <Section title="Shared links">
-        <p class="quiet">Your key may not see or make links.</p>
+        <p class="soft">Your key may not see or make links.</p>
       </Section>
     );
   }
@@ -51,7 +51,7 @@ function List({ api }: Omit<PartProps, "mayChange">) {
                   <li key={link.id} class="link-card">
                     <div class="link-head">
                       <h3>{link.name}</h3>
-                      <span class="tag">
+                      <span class="badge">
                         {link.password_protected ? "with password" : "open to all who have it"}
                       </span>
                       <button type="button" class="button grave-link" onClick={() => setAsked(link)}>

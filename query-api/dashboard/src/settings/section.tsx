@@ -12,7 +12,7 @@ interface Props {
 export function Section({ title, lead, grave, children }: Props) {
   const id = useId();
   return (
-    <section class={grave ? "surface section section-grave" : "surface section"} aria-labelledby={id}>
+    <section class={grave ? "section section-grave" : "section"} aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
       {lead && <p class="section-lead">{lead}</p>}
       <div class="section-body">{children}</div>
@@ -22,5 +22,5 @@ export function Section({ title, lead, grave, children }: Props) {
 
 /** Said where the reader's key may look and not change. */
 export function OnlyReading() {
-  return <p class="quiet">Your key may read this and not change it.</p>;
+  return <p class="soft">Your key may read this and not change it.</p>;
 }

@@ -39,9 +39,9 @@ export function Segments({ api, mayChange }: PartProps) {
                   <li key={segment.id} class="rows-row">
                     <div class="rows-text">
                       <strong>{segment.name}</strong>
-                      <span class="quiet">{segment.filters.map(filterWords).join("; ")}</span>
+                      <span class="soft">{segment.filters.map(filterWords).join("; ")}</span>
                     </div>
-                    <span class="tag">{segment.type === "site" ? "for all readers" : "your own"}</span>
+                    <span class="badge">{segment.type === "site" ? "for all readers" : "your own"}</span>
                     {(mayChange || segment.type === "personal") && (
                       <button
                         type="button"

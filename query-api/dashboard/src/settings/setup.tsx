@@ -135,7 +135,7 @@ function Switches({ api, settings, mayChange, onSettings }: PartProps) {
         <fieldset class="switches" disabled={!mayChange || act.busy}>
           <legend class="hidden">What the snippet measures</legend>
           {SWITCHES.map(({ name, label, hint }) => (
-            <label key={name} class="choice">
+            <label key={name} class="option">
               <input
                 type="checkbox"
                 checked={settings.script[name]}

@@ -41,7 +41,7 @@ export function ShieldList({ name, title, lead, placeholder, none, entries, onEn
   return (
     <Section title={title} lead={lead}>
       {entries.length === 0 ? (
-        <p class="quiet">{none}</p>
+        <p class="soft">{none}</p>
       ) : (
         <ul class="pills">
           {entries.map((entry) => (

@@ -40,7 +40,7 @@ export function ShieldsPart({ api, settings, onSettings }: PartProps) {
   if (shields === null) {
     return (
       <Section title="Shields">
-        <p class="quiet">Your key may not see what is left out: addresses are nobody else's business.</p>
+        <p class="soft">Your key may not see what is left out: addresses are nobody else's business.</p>
       </Section>
     );
   }

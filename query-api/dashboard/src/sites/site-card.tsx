@@ -18,7 +18,7 @@ export function SiteCard({ site, glance }: Props) {
   const maySee = site.may?.includes("read_site") ?? false;
   const isEmpty = glance && glance.visitors === 0 && glance.days.every((day) => day === 0);
   return (
-    <li class="surface site-card" aria-busy={glance === undefined}>
+    <li class="site-card" aria-busy={glance === undefined}>
       <div class="site-card-head">
         <h2>
           <Link href={viewAddress(site.domain)} class="site-card-link">
@@ -34,9 +34,9 @@ export function SiteCard({ site, glance }: Props) {
       {glance === undefined ? (
         <div class="skeleton site-card-wait" />
       ) : glance === null ? (
-        <p class="quiet site-card-none">Its figures cannot be shown now.</p>
+        <p class="soft site-card-none">Its figures cannot be shown now.</p>
       ) : isEmpty ? (
-        <p class="quiet site-card-none">
+        <p class="soft site-card-none">
           {glance.present ? "The first visitors are here today." : "Nobody came in these four weeks."}
           {maySee && !glance.present && (
             <>
@@ -51,7 +51,7 @@ export function SiteCard({ site, glance }: Props) {
         <>
           <Spark days={glance.days} />
           <p class="site-card-figures">
-            <strong>{count(glance.visitors)}</strong> <span class="quiet">visitors</span>
+            <strong>{count(glance.visitors)}</strong> <span class="soft">visitors</span>
             <Delta glance={glance} />
           </p>
         </>
@@ -82,7 +82,9 @@ function Delta({ glance }: { glance: Glance }) {
   const word = by > 0 ? "more" : by < 0 ? "less" : "as before";
   const sign = by > 0 ? "↑" : by < 0 ? "↓" : "→";
   return (
-    <span class={by < 0 ? "delta delta-less" : by > 0 ? "delta delta-more" : "delta"}>
+    <span
+      class={by < 0 ? "site-delta site-delta-less" : by > 0 ? "site-delta site-delta-more" : "site-delta"}
+    >
       <span aria-hidden="true">{sign}</span> {by === 0 ? "" : percent(Math.abs(by) * 100)} {word}
     </span>
   );
