@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { count } from "../format";
 import { ago, bytes, lag, moment } from "../parts/moment";
 import type { Partition } from "./api";
+import { LagLine } from "./lag-line";
 import { conditionOf, levelWords } from "./overview-words";
 
 export function PartitionCard({ one, now }: { one: Partition; now: number }) {
@@ -53,6 +54,7 @@ export function PartitionCard({ one, now }: { one: Partition; now: number }) {
           <small>of the manifest</small>
         </Fact>
       </dl>
+      <LagLine lagMs={one.lag_ms} at={now} />
       <Parts one={one} />
       <footer class="partition-foot">
         <p>

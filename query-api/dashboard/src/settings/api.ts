@@ -28,6 +28,8 @@ export interface SiteSettings {
   snippet: string | null;
   classic_snippet: string | null;
   script: ScriptSwitches;
+  /** Events taken in a second, from the whole site and from one address; 0 = as many as come. */
+  limits: { site_per_s: number; address_per_s: number };
   /** Null for who may not change the site. */
   shields: Shields | null;
   /** Everything received, bots and pings included. */
@@ -91,6 +93,7 @@ export class SiteApi {
     timezone?: string;
     script?: Partial<ScriptSwitches>;
     shields?: Partial<Shields>;
+    limits?: SiteSettings["limits"];
   }): Promise<SiteSettings> {
     return this.ask("PATCH", `${this.path}/settings`, part);
   }

@@ -8,6 +8,7 @@ import { useAct } from "../parts/use-act";
 import { go } from "../router/navigate";
 import { settingsAddress } from "../router/route";
 import { wallClock } from "../state/zone";
+import { Limits } from "./limits";
 import type { PartProps } from "./part-list";
 import { OnlyReading, Section } from "./section";
 
@@ -28,6 +29,14 @@ export function General(props: PartProps) {
           lead={`Measured since ${dayOf(settings.created, settings.timezone)}. Events under the former domain are taken for three more days.`}
         >
           <Domain {...props} />
+        </Section>
+      )}
+      {mayChange && (
+        <Section
+          title="Limits"
+          lead="Against floods: further events of the same second are refused, and come again from browsers that keep them."
+        >
+          <Limits {...props} />
         </Section>
       )}
       {mayChange && (

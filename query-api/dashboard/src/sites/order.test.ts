@@ -8,6 +8,7 @@ const glance = (visitors: number, before: number | null): Glance => ({
   before,
   days: [],
   present: null,
+  missing: [],
 });
 const glances = new Map<string, Glance | null>([
   ["a", glance(10, 20)],

@@ -6,12 +6,21 @@ it("asks no more than one request takes", () => {
 });
 
 it("puts days without visitors where they belong", () => {
-  const totals = { results: [{ metrics: [12], dimensions: [], comparison: { metrics: [10] } }] };
+  const totals = {
+    results: [{ metrics: [12], dimensions: [], comparison: { metrics: [10] } }],
+    meta: { regions_missing: ["eu"] },
+  };
   const byDay = {
     results: [{ metrics: [5], dimensions: ["2026-11-02"] }],
     meta: { time_labels: ["2026-11-01", "2026-11-02", "2026-11-03"] },
   };
-  expect(glanceOf(totals, byDay, 3)).toEqual({ visitors: 12, before: 10, days: [0, 5, 0], present: 3 });
+  expect(glanceOf(totals, byDay, 3)).toEqual({
+    visitors: 12,
+    before: 10,
+    days: [0, 5, 0],
+    present: 3,
+    missing: ["eu"],
+  });
   expect(glanceOf(totals, byDay, { error: "no" })?.present).toBeNull();
   expect(glanceOf({ error: "no" }, byDay, 1)).toBeNull();
   expect(glanceOf(totals, undefined, 1)).toBeNull();

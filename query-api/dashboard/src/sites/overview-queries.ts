@@ -12,6 +12,7 @@ export type BatchAnswer =
         dimensions: (string | null)[];
         comparison?: { metrics: (number | null)[] };
       }[];
+      meta?: { time_labels?: string[]; regions_missing?: string[] };
     }
   | { error: string };
 
@@ -24,6 +25,8 @@ export interface Glance {
   days: number[];
   /** Visitors of the last five minutes. */
   present: number | null;
+  /** Regions that did not answer: their visitors are not in the figures. */
+  missing: string[];
 }
 
 /** Totals compared with the period before, and visitors by day. */
@@ -38,7 +41,7 @@ export function queriesOf(site: string): [QueryBody, QueryBody] {
 /** Both answers as figures; null when one of them is a refusal. */
 export function glanceOf(
   totals: BatchAnswer | undefined,
-  byDay: (BatchAnswer & { meta?: { time_labels?: string[] } }) | undefined,
+  byDay: BatchAnswer | undefined,
   present: unknown,
 ): Glance | null {
   if (!totals || !byDay || "error" in totals || "error" in byDay) return null;
@@ -50,6 +53,7 @@ export function glanceOf(
     before: row?.comparison?.metrics[0] ?? null,
     days: labels.map((label) => days.get(label) ?? 0),
     present: typeof present === "number" ? present : null,
+    missing: totals.meta?.regions_missing ?? [],
   };
 }
 

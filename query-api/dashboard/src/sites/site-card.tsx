@@ -56,6 +56,9 @@ export function SiteCard({ site, glance }: Props) {
           </p>
         </>
       )}
+      {glance && glance.missing.length > 0 && (
+        <p class="site-card-missing">Without region {glance.missing.join(", ")}, which does not answer.</p>
+      )}
       {maySee && (
         <Link href={settingsAddress(site.domain)} class="site-card-settings site-card-over">
           Settings<span class="hidden"> of {site.domain}</span>
