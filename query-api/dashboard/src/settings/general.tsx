@@ -26,7 +26,7 @@ export function General(props: PartProps) {
       {mayChange && (
         <Section
           title="Domain"
-          lead={`Measured since ${dayOf(settings.created, settings.timezone)}. Events under the former domain are taken for three more days.`}
+          lead={`Measured since ${dayOf(settings.created, settings.timezone)}. Events under the former domain go on being taken, and for three days nobody else can have it.`}
         >
           <Domain {...props} />
         </Section>
@@ -34,7 +34,7 @@ export function General(props: PartProps) {
       {mayChange && (
         <Section
           title="Limits"
-          lead="Against floods: further events of the same second are refused, and come again from browsers that keep them."
+          lead="Against floods. An edge refuses what is more than this in a second; browsers keep what was refused and send it again."
         >
           <Limits {...props} />
         </Section>

@@ -128,7 +128,7 @@ function Switches({ api, settings, mayChange, onSettings }: PartProps) {
   return (
     <Section
       title="What the snippet measures"
-      lead="Pages that are open follow within minutes; nothing has to be pasted again."
+      lead="Browsers follow when they fetch the script again, after an hour at most as a rule; nothing has to be pasted anew."
     >
       {!mayChange && <OnlyReading />}
       <form class="form" onSubmit={(event) => event.preventDefault()}>
