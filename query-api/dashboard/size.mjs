@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 const LIMIT_BYTES = 100_000;
 
 const page = readFileSync("dist/index.html", "utf8");
-const scripts = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path);
+const scripts = [...page.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map(([, path]) => path);
 const bytes = scripts.reduce(
   (sum, path) => sum + gzipSync(readFileSync(`dist${path}`), { level: 9 }).length,
   0,

@@ -51,6 +51,15 @@ it("reports a refusal with the server's words, and leaves it to the list of site
   expect(refused).toHaveBeenCalledOnce();
 });
 
+it("takes an answer that was asked for before the script was there, once", async () => {
+  const fetch = answering(200, ["asked now"]);
+  vi.stubGlobal("weirEarly", { "/api/sites": Promise.resolve(new Response('["asked early"]')) });
+  const client = new Client();
+  expect(await client.sites()).toEqual(["asked early"]);
+  expect(fetch).not.toHaveBeenCalled();
+  expect(await client.sites()).toEqual(["asked now"]);
+});
+
 it("has words of its own where the server has none", async () => {
   answering(502, "bad gateway");
   await expect(new Client().sites()).rejects.toThrow("status 502");

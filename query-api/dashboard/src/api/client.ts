@@ -1,5 +1,7 @@
 /** Talks to the query API: by the session's cookie, or by the token of an embedded view. */
+
 import { Batch, type Outcome } from "./batch";
+import { takeEarly } from "./early";
 import type { QueryAnswer, QueryBody, Site } from "./types";
 
 const TIMEOUT_MS = 30_000;
@@ -119,7 +121,8 @@ export class Client {
     }
     let response: Response;
     try {
-      response = await fetch(path, init);
+      const early = method === "GET" && this.token === null ? takeEarly(path) : undefined;
+      response = await (early ?? fetch(path, init));
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw new ApiError(

@@ -36,7 +36,9 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
           {name.sign}
         </span>
       )}
-      <span class="row-text">{name.text}</span>
+      <span class="row-text" dir="auto">
+        {name.text}
+      </span>
     </>
   );
   return (
