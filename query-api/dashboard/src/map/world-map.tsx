@@ -4,21 +4,14 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { feature } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import address from "world-atlas/countries-110m.json?url";
-import { useQuery } from "../api/use-query";
+import type { ResultRow } from "../api/types";
 import { country } from "../format";
 import { Skeleton } from "../panel/list";
-import type { PanelProps } from "../panel/panel";
-import { Tools } from "../panel/tools";
 import { cellText, numberOf } from "../report/cells";
 import { COLUMNS } from "../report/metrics";
-import type { Tab } from "../report/panels";
-import { listMetrics, listQuery } from "../report/queries";
-import { isFiltered } from "../state/filters";
-import { Problem } from "../view/problem";
+import { type Filter, isFiltered } from "../state/filters";
 import { codeOf } from "./codes";
 
-/** More than there are countries. */
-const ROWS = 300;
 const WIDTH = 560;
 const HEIGHT = 290;
 /** Tones of the map, the first for nobody. */
@@ -59,11 +52,14 @@ export function toneOf(value: number, most: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(value / most) * (TONES - 1)));
 }
 
-export function WorldMap(props: PanelProps & { tab: Tab; title: string }) {
-  const { client, view, tab, generation } = props;
-  const query = listQuery(view, tab, ROWS);
-  const metrics = listMetrics(tab, view.filters, tab.metrics);
-  const loaded = useQuery(client, query, metrics, generation, props.onMeta);
+interface Props {
+  rows: ResultRow[];
+  metrics: string[];
+  filters: Filter[];
+  onRow: (dimension: string, value: string, exclude: boolean) => void;
+}
+
+export function WorldMap({ rows, metrics, filters, onRow }: Props) {
   const [land, setLand] = useState<Shape[] | null>(null);
   const [over, setOver] = useState<string | null>(null);
   useEffect(() => {
@@ -76,19 +72,17 @@ export function WorldMap(props: PanelProps & { tab: Tab; title: string }) {
       left = true;
     };
   }, []);
-  const rows = loaded.answer?.results;
-  const byCode = useMemo(() => new Map(rows?.map((row) => [row.dimensions[0] ?? "", row])), [rows]);
-  if (loaded.error && !loaded.current) return <Problem error={loaded.error} onRetry={props.onRetry} />;
-  if (!rows || !land) return <Skeleton />;
+  const byCode = useMemo(() => new Map(rows.map((row) => [row.dimensions[0] ?? "", row])), [rows]);
+  if (!land) return <Skeleton />;
+  if (land.length === 0) {
+    return <p class="empty">The map could not be fetched. The list of countries has the figures.</p>;
+  }
   const figure = (code: string) => numberOf(byCode.get(code)?.metrics[0]) ?? 0;
   const most = Math.max(0, ...rows.map((row) => numberOf(row.metrics[0]) ?? 0));
   const shown = over ?? rows[0]?.dimensions[0] ?? null;
   const shownRow = shown === null ? undefined : byCode.get(shown);
   return (
-    <div class={loaded.current ? "list" : "list stale"}>
-      {land.length === 0 && (
-        <p class="empty">The map could not be fetched. The list of countries has the figures.</p>
-      )}
+    <>
       <svg
         class="map"
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
@@ -101,17 +95,17 @@ export function WorldMap(props: PanelProps & { tab: Tab; title: string }) {
           <path
             key={index}
             d={shape.path}
-            class={`land tone-${toneOf(figure(shape.code), most)}${isFiltered(view.filters, "country", shape.code) ? " land-chosen" : ""}`}
+            class={`land tone-${toneOf(figure(shape.code), most)}${isFiltered(filters, "country", shape.code) ? " land-chosen" : ""}`}
             data-country={shape.code}
             onPointerEnter={() => setOver(shape.code)}
-            onClick={(event) => figure(shape.code) > 0 && props.onRow("country", shape.code, event.altKey)}
+            onClick={(event) => figure(shape.code) > 0 && onRow("country", shape.code, event.altKey)}
           />
         ))}
       </svg>
       {shown !== null && (
         <p class="map-says">
           <strong>{country(shown)}</strong>{" "}
-          {loaded.context?.map((metric, index) => (
+          {metrics.map((metric, index) => (
             <span key={metric}>
               {cellText(
                 shownRow?.metrics[index] ?? (index === 0 ? 0 : null),
@@ -122,12 +116,6 @@ export function WorldMap(props: PanelProps & { tab: Tab; title: string }) {
           ))}
         </p>
       )}
-      <Tools
-        more={rows.length > 9}
-        subject={tab.label}
-        onDetails={props.onDetails}
-        onApi={() => props.onApi("Locations: Countries", query)}
-      />
-    </div>
+    </>
   );
 }

@@ -4,11 +4,9 @@ import type { Client } from "../api/client";
 import type { Meta, QueryBody } from "../api/types";
 import { type Panel, type Tab, tabOf } from "../report/panels";
 import type { View } from "../report/queries";
-import { lazyPart } from "../view/lazy-part";
 import { List } from "./list";
+import { MapPanel } from "./map-panel";
 import { Properties } from "./properties";
-
-const WorldMap = lazyPart(() => import("../map/world-map").then((part) => part.WorldMap));
 
 /** What every panel needs. */
 export interface PanelProps {
@@ -41,7 +39,7 @@ export function PanelView(props: Props) {
   return (
     <PanelFrame panel={panel} tab={tab} hidden={props.hidden} onTab={props.onTab}>
       {tab.look === "map" ? (
-        <WorldMap key={tab.name} {...props} tab={tab} title={panel.title} />
+        <MapPanel key={tab.name} {...props} tab={tab} title={panel.title} />
       ) : tab.look === "properties" ? (
         <Properties {...props} tab={tab} />
       ) : (

@@ -4,9 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../api/client";
 import { Problem } from "./problem";
 
-/** Makes a component out of one that has to be fetched; shows nothing until it is there. */
+/** Makes a component out of one that has to be fetched; shows `Meanwhile`, or nothing, until it is there. */
 export function lazyPart<Props extends object>(
   fetch: () => Promise<ComponentType<Props>>,
+  Meanwhile: ComponentType = () => null,
 ): ComponentType<Props> {
   let fetched: ComponentType<Props> | null = null;
   return function Part(props: Props) {
@@ -34,7 +35,7 @@ export function lazyPart<Props extends object>(
       const Component = fetched;
       return <Component {...props} />;
     }
-    if (!failed) return null;
+    if (!failed) return <Meanwhile />;
     return (
       <Problem
         error={new ApiError(0, "This part of the page could not be fetched.")}
