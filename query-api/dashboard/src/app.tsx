@@ -9,6 +9,7 @@ import { useRoute } from "./router/navigate";
 import { Nowhere } from "./router/nowhere";
 import type { Route } from "./router/route";
 import { dropKeptKeys, expectsSession, forgetSession, signOut, type Who, whoReads } from "./session";
+import { applyTheme, readTheme } from "./state/preferences";
 import { Dashboard } from "./view/dashboard";
 
 const SignIn = lazy(() => import("./sign-in/sign-in").then((room) => room.SignIn));
@@ -20,6 +21,7 @@ const Shared = lazy(() => import("./share/shared").then((room) => room.Shared));
 const OVER = "Your session is over. Sign in again.";
 
 dropKeptKeys();
+applyTheme(readTheme());
 
 export function App() {
   const route = useRoute();
@@ -36,7 +38,13 @@ export function App() {
         Skip to the content
       </a>
       {route.name === "share" ? (
-        <Shared key={`${route.site} ${route.slug}`} site={route.site} slug={route.slug} embed={route.embed} />
+        <Shared
+          key={`${route.site} ${route.slug}`}
+          site={route.site}
+          slug={route.slug}
+          embed={route.embed}
+          theme={route.theme}
+        />
       ) : signedIn ? (
         <SignedIn route={route} onOver={over} />
       ) : (

@@ -20,12 +20,14 @@ it("reads a shared link, a site with a slash in its name included", () => {
     site: "a.example",
     slug: "abc",
     embed: false,
+    theme: null,
   });
-  expect(parseRoute("/share/a.example%2Fblog", "auth=abc&embed=true")).toEqual({
+  expect(parseRoute("/share/a.example%2Fblog", "auth=abc&embed=true&theme=dark")).toEqual({
     name: "share",
     site: "a.example/blog",
     slug: "abc",
     embed: true,
+    theme: "dark",
   });
   expect(parseRoute("/share/a.example", "")).toMatchObject({ slug: null });
 });

@@ -6,7 +6,7 @@ export type Route =
   | { name: "sites" }
   | { name: "settings"; site: string | null; part: string | null }
   | { name: "operator"; part: string | null }
-  | { name: "share"; site: string; slug: string | null; embed: boolean }
+  | { name: "share"; site: string; slug: string | null; embed: boolean; theme: "light" | "dark" | null }
   | { name: "nowhere" };
 
 /** The room of an address; `search` with or without its question mark. */
@@ -27,11 +27,13 @@ export function parseRoute(pathname: string, search: string): Route {
   if (shared === undefined) return { name: "nowhere" };
   const site = decoded(shared);
   if (site === null) return { name: "nowhere" };
+  const theme = parameters.get("theme");
   return {
     name: "share",
     site,
     slug: parameters.get("auth") || null,
     embed: parameters.get("embed") === "true",
+    theme: theme === "light" || theme === "dark" ? theme : null,
   };
 }
 

@@ -12,9 +12,11 @@ interface Props {
   site: string;
   slug: string | null;
   embed: boolean;
+  /** The appearance that the address asks for: that of the page around the frame. */
+  theme: "light" | "dark" | null;
 }
 
-export function Shared({ site, slug, embed }: Props) {
+export function Shared({ site, slug, embed, theme }: Props) {
   const [opened, setOpened] = useState<Opened | null>(slug === null ? { state: "unknown" } : null);
   const [attempt, setAttempt] = useState(0);
   const again = () => setAttempt((number) => number + 1);
@@ -25,6 +27,9 @@ export function Shared({ site, slug, embed }: Props) {
   useEffect(() => {
     open(null);
   }, [attempt]);
+  useEffect(() => {
+    if (theme) document.documentElement.dataset.theme = theme;
+  }, [theme]);
   useEffect(() => {
     document.title = `${site} · Weir`;
   }, [site]);

@@ -100,7 +100,7 @@ export function writeState(state: State, sayPeriod = false): string {
 }
 
 /** What a shared link's address holds beside the state, carried from one state to the next. */
-const OF_SHARE = ["auth", "embed"];
+const OF_SHARE = ["auth", "embed", "theme"];
 
 /** `search` with what `before` says about the shared link. */
 export function keepShare(before: string, search: string): string {
