@@ -21,7 +21,7 @@ export function ZoneForm({ api, settings, onSettings, onChanged }: PartProps) {
   };
   return (
     <form class="form" onSubmit={submit}>
-      <Field id="zone" label="Time zone" hint={`It is ${clock(zone)} there now.`}>
+      <Field id="zone" label="Time zone" hint={clock(zone)}>
         <select
           id="zone"
           class="input"
@@ -46,10 +46,12 @@ export function ZoneForm({ api, settings, onSettings, onChanged }: PartProps) {
   );
 }
 
+/** What time it is there; nothing where the browser does not know the zone. */
 function clock(zone: string): string {
   try {
-    return new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone: zone }).format(new Date());
+    const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone: zone });
+    return `It is ${time.format(new Date())} there now.`;
   } catch {
-    return "unknown which time it";
+    return "";
   }
 }
