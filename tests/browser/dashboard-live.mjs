@@ -63,4 +63,14 @@ await read(async (page) => {
   await page.locator('[data-chart]').focus();
   await page.keyboard.press('Home');
   await becomes('the note is said', () => page.locator('[data-chart]').getAttribute('aria-valuetext').then((text) => text.includes('note: New shelf')), true);
+
+  // Taken away again, it is on neither.
+  await page.getByRole('button', { name: 'More', exact: true }).click();
+  await page.getByRole('group', { name: 'More' }).getByRole('button', { name: 'Notes', exact: true }).click();
+  const notes = page.getByRole('dialog', { name: 'Notes' });
+  await notes.getByRole('button', { name: 'Delete New shelf' }).click();
+  await notes.getByText('Nothing is noted yet.').waitFor();
+  ensure((await ask(null, `/api/annotations?site_id=${SITE}`, 'GET')).length === 0, 'the note is still kept');
+  await page.keyboard.press('Escape');
+  await page.locator('.chart-mark').waitFor({ state: 'detached' });
 });

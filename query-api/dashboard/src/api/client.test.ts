@@ -51,6 +51,29 @@ it("reports a refusal with the server's words, and leaves it to the list of site
   expect(refused).toHaveBeenCalledOnce();
 });
 
+it("asks a view again by its tag, and takes the figures it knows when none changed", async () => {
+  const answer = (visitors: number) => ({
+    results: [{ metrics: [visitors], dimensions: [] }],
+    meta: { watermark: "1" },
+  });
+  const responses = [
+    new Response(JSON.stringify({ answers: [answer(7), answer(8)] }), { headers: { ETag: 'W/"a"' } }),
+    new Response(null, { status: 304, headers: { "Weir-Watermark": "2" } }),
+    new Response(JSON.stringify({ answers: [answer(9), answer(8)] }), { headers: { ETag: 'W/"b"' } }),
+  ];
+  const fetch = vi.fn(async (_path: string, _init: RequestInit) => responses.shift());
+  vi.stubGlobal("fetch", fetch);
+  const client = new Client();
+  const body = { site_id: "a.example", metrics: ["visitors"], date_range: "day" };
+  const ask = () => Promise.all([client.query(body), client.query({ ...body, date_range: "7d" })]);
+  await ask();
+  const [same] = await ask();
+  const tagOf = (call: number) => new Headers(fetch.mock.calls[call]?.[1].headers).get("If-None-Match");
+  expect([tagOf(0), tagOf(1)]).toEqual([null, 'W/"a"']);
+  expect(same).toMatchObject({ results: [{ metrics: [7] }], meta: { watermark: "2" } });
+  expect((await ask())[0].results[0]?.metrics).toEqual([9]);
+});
+
 it("takes an answer that was asked for before the script was there, once", async () => {
   const fetch = answering(200, ["asked now"]);
   vi.stubGlobal("weirEarly", { "/api/sites": Promise.resolve(new Response('["asked early"]')) });

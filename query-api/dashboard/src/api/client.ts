@@ -11,6 +11,9 @@ const QUERIES = "/api/v2/queries";
 /** Addresses whose refusal is the answer to whoever asked. */
 const OF_SESSIONS = /^\/api\/(session|share\/|sites$)/;
 
+/** One of several answers: figures, or why there are none. */
+type Asked = QueryAnswer | { error: string; code?: string; status: number };
+
 /** A request that brought no usable answer. */
 export class ApiError extends Error {
   /** `status` is the HTTP status, 0 when the server could not be reached. */
@@ -66,14 +69,27 @@ export class Client {
 
   /** The answer of one query as comma-separated text. */
   async csv(body: QueryBody): Promise<string> {
-    const response = await this.fetch("POST", this.at(QUERY), body, undefined, "text/csv");
+    const response = await this.fetch("POST", this.at(QUERY), body, undefined, { Accept: "text/csv" });
     return response.text();
   }
 
+  /** The last answers and their tag: a view that is asked again may find that no figure changed. */
+  private known: { asked: string; tag: string; answers: Asked[] } | null = null;
+
   private async ask(queries: QueryBody[], signal: AbortSignal): Promise<Outcome[]> {
-    const { answers } = (await this.call("POST", this.at(QUERIES), { queries }, signal)) as {
-      answers: (QueryAnswer | { error: string; code?: string; status: number })[];
-    };
+    const asked = `${this.revision} ${JSON.stringify(queries)}`;
+    const before = this.known?.asked === asked ? this.known : null;
+    const headers = before ? { "If-None-Match": before.tag } : {};
+    const response = await this.fetch("POST", this.at(QUERIES), { queries }, signal, headers);
+    let answers: Asked[];
+    if (before && response.status === 304) {
+      answers = before.answers.map((one) => asOf(one, response.headers.get("Weir-Watermark")));
+    } else {
+      answers = ((await readJson(response, signal)) as { answers: Asked[] }).answers;
+      const tag = response.headers.get("ETag");
+      // Rare questions between two refreshes do not push out what the refresh asks.
+      if (tag && queries.length > 1) this.known = { asked, tag, answers };
+    }
     return answers.map((one) => {
       if (!("error" in one)) return one;
       if (one.status === 401) this.onRefused();
@@ -88,13 +104,7 @@ export class Client {
   /** Any request to this server; the answer's JSON, null when it has no content. */
   async call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
     const response = await this.fetch(method, path, body, signal);
-    if (response.status === 204) return null;
-    try {
-      return await response.json();
-    } catch (cause) {
-      if (signal?.aborted) throw cause;
-      throw new ApiError(0, "The server's answer broke off.");
-    }
+    return response.status === 204 ? null : readJson(response, signal);
   }
 
   private async fetch(
@@ -102,11 +112,10 @@ export class Client {
     path: string,
     body?: unknown,
     signal?: AbortSignal,
-    accept?: string,
+    more: Record<string, string> = {},
   ): Promise<Response> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    const headers: Record<string, string> = {};
-    if (accept !== undefined) headers.Accept = accept;
+    const headers: Record<string, string> = { ...more };
     if (this.token !== null) headers.Authorization = `Bearer ${this.token}`;
     const init: RequestInit = {
       method,
@@ -131,7 +140,7 @@ export class Client {
       );
     }
     this.learnClock(response.headers.get("Date"));
-    if (response.ok) return response;
+    if (response.ok || response.status === 304) return response;
     if (response.status === 401 && !OF_SESSIONS.test(path)) this.onRefused();
     throw await errorOf(response);
   }
@@ -143,6 +152,21 @@ export class Client {
     // The header has whole seconds: a small difference says nothing.
     this.clockOffsetMs = Math.abs(offset) > 5_000 ? offset : 0;
   }
+}
+
+async function readJson(response: Response, signal?: AbortSignal): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "The server's answer broke off.");
+  }
+}
+
+/** The same figures, known to be complete up to a later moment. */
+function asOf(answer: Asked, watermark: string | null): Asked {
+  if ("error" in answer || watermark === null) return answer;
+  return { ...answer, meta: { ...answer.meta, watermark } };
 }
 
 /** What an error answer says, else a sentence with its status. */

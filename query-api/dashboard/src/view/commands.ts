@@ -123,6 +123,7 @@ function more({ state, open, health, onLeave }: Act & { health: Health | null })
     { group: "More", label: "Commands", key: "Ctrl K", run: () => open({ window: "palette" }) },
     { group: "More", label: "Keyboard shortcuts", key: "?", run: () => open({ window: "keys" }) },
     { group: "More", label: "Ledger", words: "health complete lost", run: () => open({ window: "ledger" }) },
+    { group: "More", label: "Notes", words: "annotations chart", run: () => open({ window: "notes" }) },
     { group: "More", label: "Copy link to this view", run: () => copy(address(state.revision)) },
   ];
   if (revision !== undefined) {

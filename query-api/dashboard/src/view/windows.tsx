@@ -15,10 +15,11 @@ const FilterEditor = lazyPart(() => import("../dialog/filter-editor").then((part
 const Keys = lazyPart(() => import("../dialog/keys").then((part) => part.Keys));
 const Ledger = lazyPart(() => import("../dialog/ledger").then((part) => part.Ledger));
 const NameForm = lazyPart(() => import("../dialog/name-form").then((part) => part.NameForm));
+const Notes = lazyPart(() => import("../dialog/notes").then((part) => part.Notes));
 const Palette = lazyPart(() => import("../dialog/palette").then((part) => part.Palette));
 
 export type Open =
-  | { window: "palette" | "keys" | "ledger" | "segment" }
+  | { window: "palette" | "keys" | "ledger" | "segment" | "notes" }
   | { window: "filter"; filter: Filter | null }
   | { window: "note"; at: string }
   | { window: "api"; title: string; body: QueryBody };
@@ -112,6 +113,19 @@ function Opened(props: Props) {
           onSave={(name, type) =>
             keep("/api/segments", { name, type, filters: apiFilters(state.filters, state.any) })
           }
+          onClose={close}
+        />
+      );
+    case "notes":
+      return (
+        <Notes
+          client={client}
+          site={view.site}
+          notes={kept.annotations}
+          mayShare={shares}
+          mayWrite={site?.may?.includes("keep_segments") ?? false}
+          onWrite={() => open({ window: "note", at: props.today })}
+          onChanged={props.onKept}
           onClose={close}
         />
       );
