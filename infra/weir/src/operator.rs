@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use weir_query_api::operator::{Action, ActionError, Answered, OperatorActions, PlanRules, PlanStart, PlanWanted};
 
@@ -21,6 +22,7 @@ const RULES: &str = ".work/operator-rules";
 pub(crate) struct Commands {
     program: PathBuf,
     home: Home,
+    looking: Mutex<()>,
 }
 
 impl Commands {
@@ -30,7 +32,7 @@ impl Commands {
             return Ok(None);
         }
         let program = std::env::current_exe().context("cannot tell where the weir command lies")?;
-        Ok(Some(Self { program, home: home.clone() }))
+        Ok(Some(Self { program, home: home.clone(), looking: Mutex::new(()) }))
     }
 
     /// Runs a command to its end, or until it is told to stop; what it printed as JSON.
@@ -50,6 +52,12 @@ impl Commands {
             }
         };
         answer(is_good, &out, &error)
+    }
+
+    /// A command that changes nothing. One at a time: whoever looks often must not start many processes.
+    async fn look(&self, arguments: Vec<OsString>) -> Result<Value, ActionError> {
+        let _alone = self.looking.lock().await;
+        self.run(arguments, &CancellationToken::new()).await.map_err(|error| told(&error))
     }
 
     async fn replay(&self, arguments: &[&str], stop: &CancellationToken) -> Result<Value> {
@@ -81,6 +89,7 @@ impl Commands {
     async fn act(&self, action: Action, stop: &CancellationToken) -> Result<Value> {
         match action {
             Action::Plan(wanted) => self.plan(wanted, stop).await,
+            Action::Flush => self.run(vec!["flush".into()], stop).await,
             Action::Run => self.replay(&["run"], stop).await,
             Action::Diff { site, limit } => {
                 let limit = limit.to_string();
@@ -97,13 +106,18 @@ impl Commands {
 
 impl OperatorActions for Commands {
     fn status(&self) -> Answered<'_> {
-        Box::pin(async { self.replay(&["status"], &CancellationToken::new()).await.map_err(|error| told(&error)) })
+        Box::pin(self.look(["replay", "status"].map(OsString::from).into()))
     }
 
     fn rejected(&self, limit: u32) -> Answered<'_> {
+        Box::pin(async move { self.look(["rejected", "list", "--limit", &limit.to_string()].map(OsString::from).into()).await })
+    }
+
+    fn rules(&self, file: Option<String>) -> Answered<'_> {
         Box::pin(async move {
-            let arguments = ["rejected", "list", "--limit", &limit.to_string()].map(OsString::from).into();
-            self.run(arguments, &CancellationToken::new()).await.map_err(|error| told(&error))
+            let mut arguments: Vec<OsString> = ["rules", "show", "served"].map(OsString::from).into();
+            arguments.extend(file.iter().flat_map(|file| ["--file".into(), file.into()]));
+            self.look(arguments).await
         })
     }
 

@@ -7,7 +7,7 @@ mod wanted;
 mod work;
 
 pub use offered::offered;
-pub use wanted::{Action, PlanRules, PlanStart, PlanWanted};
+pub use wanted::{Action, PlanRules, PlanStart, PlanWanted, is_rule_file};
 pub use work::Work;
 
 use crate::clock::Clock;
@@ -37,6 +37,8 @@ pub trait OperatorActions: Send + Sync {
     fn status(&self) -> Answered<'_>;
     /// The newest refused payloads, oldest first.
     fn rejected(&self, limit: u32) -> Answered<'_>;
+    /// The rules that are served: which files there are, or the text of one.
+    fn rules(&self, file: Option<String>) -> Answered<'_>;
     /// Does something; `stop` interrupts it.
     fn perform(&self, action: Action, stop: CancellationToken) -> Answered<'_>;
 }

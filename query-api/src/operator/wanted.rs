@@ -17,6 +17,8 @@ const LIMIT: u64 = 20;
 pub enum Action {
     /// Say what a replay would do.
     Plan(PlanWanted),
+    /// Seal everything received so far into files, so that a replay finds it.
+    Flush,
     /// Build what was planned, or go on with it.
     Run,
     /// Compare the shadow with what is served.
@@ -70,6 +72,7 @@ impl Action {
     pub fn read(name: &str, body: &Value) -> Option<Result<Self, OperatorRefusal>> {
         Some(match name {
             "plan" => plan(body).map(Self::Plan),
+            "flush" => Ok(Self::Flush),
             "run" => Ok(Self::Run),
             "diff" => diff(body),
             "promote" => Ok(Self::Promote),
@@ -83,6 +86,7 @@ impl Action {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Plan(_) => "plan",
+            Self::Flush => "flush",
             Self::Run => "run",
             Self::Diff { .. } => "diff",
             Self::Promote => "promote",
@@ -131,10 +135,7 @@ fn plan(body: &Value) -> Result<PlanWanted, OperatorRefusal> {
 fn rule_files(files: &Map<String, Value>) -> Result<BTreeMap<String, String>, OperatorRefusal> {
     let mut read = BTreeMap::new();
     for (name, text) in files {
-        // It becomes the name of a file: of letters, digits and one dot, nothing leads out of its folder.
-        let is_plain =
-            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        if !name.split_once('.').is_some_and(|(stem, extension)| is_plain(stem) && is_plain(extension)) {
+        if !is_rule_file(name) {
             return Err(wrong(&format!("rules: {name:?} is not the name of a rule file")));
         }
         let text = text.as_str().ok_or_else(|| wrong(&format!("rules: {name} must be a text")))?;
@@ -144,6 +145,13 @@ fn rule_files(files: &Map<String, Value>) -> Result<BTreeMap<String, String>, Op
         return Err(wrong(&format!("rules: at least one file is needed, of {RULES_BYTES_MAX} bytes together at most")));
     }
     Ok(read)
+}
+
+/// Can be the name of a rule file: of letters, digits and one dot, nothing leads out of its folder.
+pub fn is_rule_file(name: &str) -> bool {
+    let is_plain =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    name.split_once('.').is_some_and(|(stem, extension)| is_plain(stem) && is_plain(extension) && !stem.starts_with('-'))
 }
 
 fn diff(body: &Value) -> Result<Action, OperatorRefusal> {
@@ -201,7 +209,7 @@ mod tests {
             read("diff", json!({"site": "a.example", "limit": 3})),
             Action::Diff { site: Some("a.example".to_owned()), limit: 3 }
         );
-        for name in ["run", "promote", "rollback", "discard"] {
+        for name in ["flush", "run", "promote", "rollback", "discard"] {
             assert_eq!(read(name, json!({})).name(), name);
         }
         assert_eq!(Action::read("teleport", &json!({})), None);

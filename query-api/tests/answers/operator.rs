@@ -27,6 +27,16 @@ impl OperatorActions for StandIn {
         Box::pin(async move { Ok((1..=limit.min(3)).map(|seq| json!({"seq": seq})).collect()) })
     }
 
+    fn rules(&self, file: Option<String>) -> Answered<'_> {
+        Box::pin(async move {
+            match file.as_deref() {
+                None => Ok(json!({"files": [{"file": "channels.toml"}]})),
+                Some("channels.toml") => Ok(json!({"text": "x"})),
+                Some(other) => Err(ActionError(format!("there is no {other}"))),
+            }
+        })
+    }
+
     fn perform(&self, action: Action, stop: CancellationToken) -> Answered<'_> {
         self.asked.lock().unwrap().push(format!("{action:?}"));
         Box::pin(async move {
@@ -128,6 +138,18 @@ async fn refused_payloads_are_listed_newest_first() {
     assert_eq!(ask(&router, get("/api/operator/rejected?limit=1", Some(ADMIN_KEY))).await.1["rejected"], json!([{"seq": 1}]));
     let (status, body) = ask(&router, get("/api/operator/rejected?limit=0", Some(ADMIN_KEY))).await;
     assert_eq!((status, &body["code"]), (400, &json!("invalid_replay")));
+}
+
+#[tokio::test]
+async fn rules_are_shown_to_be_changed() {
+    let router = fixture().operated(Arc::new(StandIn::default()));
+    let show = async |path: &str, key| ask(&router, get(path, Some(key))).await;
+    assert_eq!(show("/api/operator/rules", ADMIN_KEY).await.1["files"][0]["file"], "channels.toml");
+    assert_eq!(show("/api/operator/rules/channels.toml", ADMIN_KEY).await, (200, json!({"text": "x"})));
+    for path in ["/api/operator/rules/sources.toml", "/api/operator/rules/..%2Fsecrets.json", "/api/operator/rules/--out"] {
+        assert_eq!(show(path, ADMIN_KEY).await.0, 404, "{path}");
+    }
+    assert_eq!(show("/api/operator/rules/channels.toml", KEY).await.0, 401);
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ mod replay;
 use super::api::grant;
 use crate::control::Grant;
 use crate::error::ApiError;
-use crate::operator::OperatorRefusal;
+use crate::operator::{OperatorRefusal, is_rule_file};
 use crate::service::Service;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -25,7 +25,7 @@ const REJECTED: u32 = 50;
 
 /// How these routes are described: a route that is not named here fails a test.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(overview::show, rejected, replay::show, replay::act))]
+#[openapi(paths(overview::show, rejected, rules, rule_file, replay::show, replay::act))]
 pub(super) struct Described;
 
 /// The routes.
@@ -33,6 +33,8 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/api/operator/overview", get(overview::show))
         .route("/api/operator/rejected", get(rejected))
+        .route("/api/operator/rules", get(rules))
+        .route("/api/operator/rules/{file}", get(rule_file))
         .route("/api/operator/replay", get(replay::show))
         .route("/api/operator/replay/{action}", post(replay::act))
 }
@@ -76,4 +78,40 @@ pub(super) async fn rejected(
         lines.reverse();
     }
     Ok(Json(json!({"rejected": listed})))
+}
+
+/// `GET /api/operator/rules`: the rules that are served, and their files.
+#[utoipa::path(
+    get, path = "/api/operator/rules", operation_id = "rules", tag = "operator",
+    responses((status = 200, description = "Digest, partitions, names and sizes of the files.", body = Value))
+)]
+pub(super) async fn rules(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    shown_rules(&service, &headers, None).await
+}
+
+/// `GET /api/operator/rules/{file}`: the text of one of them, to be changed and planned with.
+#[utoipa::path(
+    get, path = "/api/operator/rules/{file}", operation_id = "rule_file", tag = "operator", params(("file" = String, Path)),
+    responses((status = 200, description = "Its text.", body = Value))
+)]
+pub(super) async fn rule_file(
+    State(service): State<Arc<Service>>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    shown_rules(&service, &headers, Some(file)).await
+}
+
+async fn shown_rules(service: &Service, headers: &HeaderMap, file: Option<String>) -> Result<Json<Value>, ApiError> {
+    admin(service, headers).await?;
+    let actions = service.operator.actions()?;
+    if file.as_deref().is_some_and(|file| !is_rule_file(file)) {
+        return Err(ApiError::NotFound);
+    }
+    let is_one = file.is_some();
+    actions.rules(file).await.map(Json).map_err(|error| {
+        tracing::warn!(%error, "rules cannot be shown");
+        // The likely reason: there is no such file.
+        if is_one { ApiError::NotFound } else { ApiError::Unavailable }
+    })
 }
