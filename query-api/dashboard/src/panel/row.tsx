@@ -74,16 +74,20 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
 function Change({ row, metric }: { row: ResultRow; metric: string }) {
   const change = row.comparison?.change[0];
   const unit = COLUMNS[metric]?.unit ?? "count";
-  const text = changeText(change, unit);
+  const text = changeText(change, unit, numberOf(row.comparison?.metrics[0]));
   if (!text || change === undefined || change === null) return null;
   const before = cellText(row.comparison?.metrics[0], unit);
   const tone = change === 0 ? "" : change > 0 ? "delta-good" : "delta-bad";
   return (
     <span class={`delta row-delta ${tone}`} title={`${text}, from ${before}`}>
-      <span aria-hidden="true">
-        {change === 0 ? "=" : `${change > 0 ? "▲" : "▼"} ${text.replace(/^\w+ /, "")}`}
-      </span>
+      <span aria-hidden="true">{signed(change, text)}</span>
       <span class="hidden">{text}; </span>
     </span>
   );
+}
+
+/** A change with a sign in the place of its word. */
+function signed(change: number, text: string): string {
+  if (change === 0) return "=";
+  return text === "new" ? text : `${change > 0 ? "▲" : "▼"} ${text.replace(/^\w+ /, "")}`;
 }
