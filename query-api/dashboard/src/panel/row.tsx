@@ -44,7 +44,7 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
   return (
     <tr class={active ? "row row-active" : "row"}>
       <th scope="row">
-        <span class="row-bar" style={{ width: `${most > 0 ? Math.max(0.5, (first / most) * 100) : 0}%` }} />
+        <span class="row-bar" style={{ width: `${first > 0 ? Math.max(0.5, (first / most) * 100) : 0}%` }} />
         {name.choosable ? (
           <button
             type="button"
@@ -54,6 +54,12 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
               active ? `${name.text}: take the filter away` : `Show only ${name.text} (with Alt: all but it)`
             }
             onClick={(event) => onRow(tab.dimension, value, event.altKey)}
+            onKeyDown={(event) => {
+              // A click by the keyboard does not say that Alt is held.
+              if (event.key !== "Enter" || !event.altKey) return;
+              event.preventDefault();
+              onRow(tab.dimension, value, true);
+            }}
           >
             {text}
           </button>

@@ -131,7 +131,7 @@ function Card({ metric, figure, chosen, compared, onChoose }: CardProps) {
       <span class="card-foot">
         {change && figure.value !== null && (
           <span class={figure.change === 0 ? "delta" : isBetter ? "delta delta-good" : "delta delta-bad"}>
-            {figure.change !== 0 && (
+            {figure.change !== 0 && change !== "new" && (
               <svg class="delta-sign" width="9" height="9" viewBox="0 0 10 10" aria-hidden="true">
                 <path d={(figure.change ?? 0) > 0 ? "M5 1.5 9 8.5H1z" : "M5 8.5 1 1.5h8z"} />
               </svg>
