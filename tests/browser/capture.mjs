@@ -3,8 +3,8 @@ import { ensure } from './browser.mjs';
 
 const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 
-/** Takes the four pictures; on no screen is the page wider than it. Leaves the page light and on a desk. */
-export async function capture(page, name, settle = async () => {}) {
+/** Takes the four pictures, of what lies below the screen's end too; on no screen is the page wider than it. Leaves the page light and on a desk. */
+export async function capture(page, name, settle = async () => {}, fullPage = true) {
   for (const [size, viewport] of Object.entries(SIZES)) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark']) {
@@ -13,7 +13,7 @@ export async function capture(page, name, settle = async () => {}) {
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       ensure(overflow <= 0, `${name}: the page is ${overflow} px wider than a ${size}`);
       await page.evaluate(() => scrollTo(0, 0));
-      await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${colorScheme}-${size}.png`, fullPage: true, animations: 'disabled' });
+      await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${colorScheme}-${size}.png`, fullPage, animations: 'disabled' });
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });

@@ -92,6 +92,12 @@ await read(async (page) => {
   await panel(page, 'pages').getByRole('button', { name: '/cart', exact: true }).press('Enter');
   await page.getByRole('button', { name: 'Page is /cart', exact: true }).waitFor({ state: 'detached' });
 
+  // With Alt all but the row.
+  await panel(page, 'pages').getByRole('button', { name: '/cart', exact: true }).press('Alt+Enter');
+  await page.getByRole('button', { name: 'Page is not /cart', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Remove filter Page is not /cart' }).press('Enter');
+  await settled(page);
+
   // The palette: found by typing, run by Enter; the focus stays inside while it is open.
   await page.keyboard.press('Control+k');
   const palette = page.getByRole('dialog', { name: 'Commands' });

@@ -68,6 +68,7 @@ await read(async (page) => {
   const channels = await ask({ metrics: ['visitors'], dimensions: ['visit:channel'], date_range: '28d', include: { comparisons: { mode: 'previous_period' } }, order_by: [['visitors', 'desc'], ['visit:channel', 'asc']] });
   const signs = channels.results.slice(0, 9).map((row) => {
     const by = row.comparison.change[0];
+    if (row.comparison.metrics[0] === 0 && by > 0) return 'new';
     return by === null ? '' : by === 0 ? '=' : `${by > 0 ? '▲' : '▼'} ${written(Math.abs(by))}%`;
   });
   await becomes('changes of rows', () => panel(page, 'sources').locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.querySelector('.row-delta [aria-hidden]')?.textContent ?? '')), signs);

@@ -29,14 +29,24 @@ await read(async (page) => {
   await page.getByRole('table', { name: 'Figures per week' }).waitFor();
   ensure((await panel(page, 'sources').getByLabel('Sources: which').inputValue()) === 'utm_medium', 'the campaign parameter');
 
+  // A view that is opened asks once, whatever it shows.
+  const opened = [];
+  const count = (request) => request.url().includes('/api/v2/') && opened.push(request.postDataJSON().queries.length);
+  page.on('request', count);
+  await open(page, '&period=28d');
+  await panel(page, 'behaviour').locator('tbody tr').first().waitFor();
+  await panel(page, 'locations').locator('[data-country=DE]').waitFor();
+  ensure(opened.length === 1 && opened[0] >= 11, `questions by request: ${opened}`);
+  page.off('request', count);
+
   // One request a view: a change of the period asks one, a change of a tab one, and nothing else.
   const asked = [];
   page.on('request', (request) => request.method() === 'POST' && asked.push(request.url()));
   await Promise.all([page.waitForResponse(`${QUERY}/api/v2/queries`), page.keyboard.press('w')]);
   await settled(page);
   same(asked, [`${QUERY}/api/v2/queries`]);
-  await Promise.all([page.waitForResponse(`${QUERY}/api/v2/queries`), panel(page, 'pages').getByRole('button', { name: 'Top', exact: true }).click()]);
-  await panel(page, 'pages').getByRole('columnheader', { name: 'Views' }).waitFor();
+  await Promise.all([page.waitForResponse(`${QUERY}/api/v2/queries`), panel(page, 'pages').getByRole('button', { name: 'Entry', exact: true }).click()]);
+  await panel(page, 'pages').getByRole('columnheader', { name: 'Entry page' }).waitFor();
   await settled(page);
   same(asked, [`${QUERY}/api/v2/queries`, `${QUERY}/api/v2/queries`]);
 

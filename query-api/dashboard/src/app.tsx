@@ -1,5 +1,5 @@
 /** Decides who reads, and leads to the room that the address names. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, Client } from "./api/client";
 import type { Site } from "./api/types";
 import { Failed } from "./parts/failed";
@@ -72,8 +72,8 @@ function SignedIn({ route, onOver }: { route: Route; onOver: (reason: string | n
   const [attempt, setAttempt] = useState(0);
   const again = () => setAttempt((number) => number + 1);
   const client = useMemo(() => new Client(again), []);
-  // Every attempt asks again; leaving is the same act every time.
-  useEffect(() => {
+  // Every attempt asks again, before anything is painted; leaving is the same act every time.
+  useLayoutEffect(() => {
     const abort = new AbortController();
     Promise.all([whoReads(client, abort.signal), client.sites(abort.signal)]).then(
       ([who, sites]) => {

@@ -113,6 +113,11 @@ describe("money and changes", () => {
     [1_900, "count", "up 20-fold"],
     [null, "count", null],
   ] as const)("says %s of %s as %s", (change, unit, text) => {
-    expect(changeText(change, unit, "en-GB")).toBe(text);
+    expect(changeText(change, unit, null, "en-GB")).toBe(text);
+  });
+
+  it("has no percentage of nothing", () => {
+    expect(changeText(100, "count", 0)).toBe("new");
+    expect(changeText(0, "count", 0)).toBe("no change");
   });
 });

@@ -113,9 +113,18 @@ export function axisValue(value: number, unit: Unit, locale?: Locale, currency?:
   return metricValue(value, unit, locale);
 }
 
-/** A change in words: `up 27%`, `down 3 points`, `no change`; null where it is not known. */
-export function changeText(change: number | null | undefined, unit: Unit, locale?: Locale): string | null {
+/**
+ * A change in words: `up 27%`, `down 3 points`, `no change`; `new` where there was nothing before, which
+ * has no percentage; null where it is not known.
+ */
+export function changeText(
+  change: number | null | undefined,
+  unit: Unit,
+  before: number | null = null,
+  locale?: Locale,
+): string | null {
   if (change === null || change === undefined) return null;
+  if (before === 0 && change > 0) return "new";
   if (change === 0) return "no change";
   const size = Math.abs(change);
   const isRate = unit.startsWith("percent");

@@ -17,7 +17,7 @@ interface Waiting {
   reject: (cause: unknown) => void;
 }
 
-/** Questions put in the same turn of the event loop travel together. */
+/** Questions put without a pause between them, as by the parts of a page that are put on it together, travel together. */
 export class Batch {
   private waiting: Waiting[] = [];
 
@@ -27,7 +27,7 @@ export class Batch {
   put(body: QueryBody, signal?: AbortSignal): Promise<QueryAnswer> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ body, signal, resolve, reject });
-      if (this.waiting.length === 1) setTimeout(() => this.send());
+      if (this.waiting.length === 1) queueMicrotask(() => this.send());
     });
   }
 

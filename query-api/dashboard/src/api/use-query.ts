@@ -1,5 +1,5 @@
 /** A query that keeps its previous answer until the next one is there. */
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { ApiError, type Client } from "./client";
 import type { Meta, QueryAnswer, QueryBody } from "./types";
 
@@ -47,7 +47,8 @@ export function useQuery<Context>(
     error: null,
   });
   // `key` stands for body and context; onMeta may change freely.
-  useEffect(() => {
+  // Asked as soon as the page is made, not only when it is painted: that is a frame earlier.
+  useLayoutEffect(() => {
     if (!body) {
       setKept({ key, asked: key, answer: null, context: null, loading: false, error: null });
       return;

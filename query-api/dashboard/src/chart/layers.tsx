@@ -60,7 +60,7 @@ export function Grid(props: {
 
 function anchor(x: number, frame: Frame): "start" | "middle" | "end" {
   if (x > frame.width - 34) return "end";
-  return x < frame.left + 10 ? "start" : "middle";
+  return x < 30 ? "start" : "middle";
 }
 
 /** Hatching behind the buckets whose figures may still rise. */

@@ -38,7 +38,7 @@ export function Tip({ bucket, series, metric, notes, x, width, leads }: Props) {
         <div class="chart-tip-before">
           <span class="ghost-key" /> {text(before)} · {fullLabel(bucket.before.label, series.interval)}
           {typeof value === "number" && typeof before === "number" && before > 0 && (
-            <> · {changeText(changeOf(value, before, metric), metric.unit)}</>
+            <> · {changeText(changeOf(value, before, metric), metric.unit, before)}</>
           )}
         </div>
       )}

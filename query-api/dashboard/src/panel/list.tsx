@@ -37,7 +37,7 @@ export function List(props: Props) {
     <div class={loaded.current ? "list" : "list stale"}>
       {rows.length === 0 ? (
         <>
-          <div class="list-head">{props.head}</div>
+          {props.head !== tab.column && <div class="list-head">{props.head}</div>}
           <p class="empty">{tab.empty}</p>
         </>
       ) : (

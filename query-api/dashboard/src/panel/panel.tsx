@@ -35,7 +35,7 @@ interface Props extends PanelProps {
 export function PanelView(props: Props) {
   const { panel } = props;
   const tab = tabOf(panel, props.tab);
-  const head = <Family panel={panel} tab={tab} onTab={props.onTab} />;
+  const head = headOf(panel, tab, props.onTab);
   return (
     <PanelFrame panel={panel} tab={tab} hidden={props.hidden} onTab={props.onTab}>
       {tab.look === "map" ? (
@@ -50,10 +50,10 @@ export function PanelView(props: Props) {
 }
 
 /** What a list is of: a menu where several lists stand under one tab. */
-function Family({ panel, tab, onTab }: { panel: Panel; tab: Tab; onTab: (tab: string) => void }) {
+function headOf(panel: Panel, tab: Tab, onTab: (tab: string) => void): ComponentChildren {
   const top = tab.under ?? tab.name;
   const family = panel.tabs.filter((one) => one.name === top || one.under === top);
-  if (family.length === 1) return <>{tab.column}</>;
+  if (family.length === 1) return tab.column;
   return (
     <select
       class="inline-select"

@@ -44,7 +44,7 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
   return (
     <tr class={active ? "row row-active" : "row"}>
       <th scope="row">
-        <span class="row-bar" style={{ width: `${most > 0 ? Math.max(0.5, (first / most) * 100) : 0}%` }} />
+        <span class="row-bar" style={{ width: `${first > 0 ? Math.max(0.5, (first / most) * 100) : 0}%` }} />
         {name.choosable ? (
           <button
             type="button"
@@ -54,6 +54,12 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
               active ? `${name.text}: take the filter away` : `Show only ${name.text} (with Alt: all but it)`
             }
             onClick={(event) => onRow(tab.dimension, value, event.altKey)}
+            onKeyDown={(event) => {
+              // A click by the keyboard does not say that Alt is held.
+              if (event.key !== "Enter" || !event.altKey) return;
+              event.preventDefault();
+              onRow(tab.dimension, value, true);
+            }}
           >
             {text}
           </button>
@@ -74,16 +80,20 @@ export function Row({ row, tab, columns, most, filters, compared, onRow }: Props
 function Change({ row, metric }: { row: ResultRow; metric: string }) {
   const change = row.comparison?.change[0];
   const unit = COLUMNS[metric]?.unit ?? "count";
-  const text = changeText(change, unit);
+  const text = changeText(change, unit, numberOf(row.comparison?.metrics[0]));
   if (!text || change === undefined || change === null) return null;
   const before = cellText(row.comparison?.metrics[0], unit);
   const tone = change === 0 ? "" : change > 0 ? "delta-good" : "delta-bad";
   return (
     <span class={`delta row-delta ${tone}`} title={`${text}, from ${before}`}>
-      <span aria-hidden="true">
-        {change === 0 ? "=" : `${change > 0 ? "▲" : "▼"} ${text.replace(/^\w+ /, "")}`}
-      </span>
+      <span aria-hidden="true">{signed(change, text)}</span>
       <span class="hidden">{text}; </span>
     </span>
   );
+}
+
+/** A change with a sign in the place of its word. */
+function signed(change: number, text: string): string {
+  if (change === 0) return "=";
+  return text === "new" ? text : `${change > 0 ? "▲" : "▼"} ${text.replace(/^\w+ /, "")}`;
 }

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Cell } from "../api/types";
 import type { Loaded } from "../api/use-query";
 import { changeText } from "../format";
-import { cellText, numberOf } from "../report/cells";
+import { cellText, moneyOf, numberOf } from "../report/cells";
 import { ENGAGEMENT, type Group, METRICS, type Metric, type MetricName } from "../report/metrics";
 import { keepEngagement, readEngagement } from "../state/preferences";
 
@@ -89,7 +89,7 @@ function isShown(metric: Metric, answers: CardAnswers): boolean {
   const loaded = answers.goals;
   if (!loaded.answer) return loaded.error === null;
   if (metric.name === "total_revenue") return figureOf(answers, metric).value !== null;
-  return loaded.answer.results[0]?.metrics.some((cell) => numberOf(cell)) ?? false;
+  return loaded.answer.results[0]?.metrics.some((cell) => moneyOf(cell) || numberOf(cell)) ?? false;
 }
 
 function opposite(figure: Figure): Figure {
@@ -112,7 +112,9 @@ interface CardProps {
 }
 
 function Card({ metric, figure, chosen, compared, onChoose }: CardProps) {
-  const change = changeText(figure.change, metric.unit);
+  const before = numberOf(figure.before);
+  const isMean = metric.unit !== "count" && metric.unit !== "money";
+  const change = changeText(figure.change, metric.unit, before);
   const isBetter = figure.change !== null && figure.change > 0 !== (metric.isBetterLow ?? false);
   return (
     <button
@@ -129,7 +131,7 @@ function Card({ metric, figure, chosen, compared, onChoose }: CardProps) {
       <span class="card-foot">
         {change && figure.value !== null && (
           <span class={figure.change === 0 ? "delta" : isBetter ? "delta delta-good" : "delta delta-bad"}>
-            {figure.change !== 0 && (
+            {figure.change !== 0 && change !== "new" && (
               <svg class="delta-sign" width="9" height="9" viewBox="0 0 10 10" aria-hidden="true">
                 <path d={(figure.change ?? 0) > 0 ? "M5 1.5 9 8.5H1z" : "M5 8.5 1 1.5h8z"} />
               </svg>
@@ -137,7 +139,7 @@ function Card({ metric, figure, chosen, compared, onChoose }: CardProps) {
             {change}
           </span>
         )}
-        {compared && figure.before !== null && (
+        {compared && before !== null && !(isMean && before === 0) && (
           <span class="card-before">from {cellText(figure.before, metric.unit)}</span>
         )}
       </span>
