@@ -3,6 +3,7 @@
 use crate::control::LinkRefusal;
 use crate::engine::EngineError;
 use crate::http::{LegacyRefusal, SitesRefusal};
+use crate::operator::OperatorRefusal;
 use crate::query::Refusal;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,7 @@ use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
 /// Variants that only carry another error.
-const WRAPPERS: [&str; 4] = ["refused", "legacy", "sites", "link"];
+const WRAPPERS: [&str; 5] = ["refused", "legacy", "sites", "link", "operator"];
 
 /// Why a request gets no answer. The texts are part of the contract, and so are the names of the variants in snake case: see [`ApiError::code`].
 #[derive(Debug, Error, IntoStaticStr, VariantNames)]
@@ -39,6 +40,9 @@ pub enum ApiError {
     /// A shared link does not open.
     #[error(transparent)]
     Link(#[from] LinkRefusal),
+    /// An operator's request is refused.
+    #[error(transparent)]
+    Operator(#[from] OperatorRefusal),
     /// No such address.
     #[error("There is nothing at this address.")]
     NotFound,
@@ -128,6 +132,7 @@ impl ApiError {
             Self::Legacy(refusal) => refusal.into(),
             Self::Sites(refusal) => refusal.into(),
             Self::Link(refusal) => refusal.into(),
+            Self::Operator(refusal) => refusal.into(),
             other => other.into(),
         }
     }
@@ -139,6 +144,7 @@ impl ApiError {
             .chain(LegacyRefusal::VARIANTS)
             .chain(SitesRefusal::VARIANTS)
             .chain(LinkRefusal::VARIANTS)
+            .chain(OperatorRefusal::VARIANTS)
             .copied()
     }
 
@@ -147,7 +153,11 @@ impl ApiError {
         match self {
             Self::NoKey | Self::WrongKey | Self::Link(LinkRefusal::Password) => StatusCode::UNAUTHORIZED,
             Self::Sites(refusal) => refusal.status(),
-            Self::Refused(_) | Self::Legacy(_) | Self::Body => StatusCode::BAD_REQUEST,
+            Self::Operator(OperatorRefusal::NoActions) => StatusCode::NOT_IMPLEMENTED,
+            Self::Refused(_) | Self::Legacy(_) | Self::Operator(OperatorRefusal::Invalid(_)) | Self::Body => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Operator(_) => StatusCode::CONFLICT,
             Self::NotFound
             | Self::Link(LinkRefusal::Unknown)
             | Self::NoRevision { .. }

@@ -19,6 +19,7 @@ pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod money;
+pub mod operator;
 mod places;
 pub mod plan;
 pub mod query;
@@ -29,4 +30,4 @@ pub mod tail;
 pub mod telemetry;
 
 pub use config::{Config, ConfigError};
-pub use run::{RunError, run};
+pub use run::{RunError, run, run_with};

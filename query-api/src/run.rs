@@ -8,6 +8,7 @@ use crate::control::Directory;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::http;
 use crate::limits;
+use crate::operator::{Operator, OperatorActions};
 use crate::revision::Revisions;
 use crate::service::Service;
 use crate::tail::{Follower, HeadSlot, Limits, PartitionView};
@@ -78,6 +79,15 @@ pub enum RunError {
 ///
 /// It listens at once and says 503 on `/api/health` until the region is loaded; NATS may come later and go away meanwhile.
 pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunError> {
+    run_with(config, None, cancel).await
+}
+
+/// As [`run`], for operators who may work on the files from the dashboard.
+pub async fn run_with(
+    config: Config,
+    actions: Option<Arc<dyn OperatorActions>>,
+    cancel: CancellationToken,
+) -> Result<(), RunError> {
     config.validate()?;
     let listener = TcpListener::bind(config.listen).await.map_err(|cause| RunError::Listen { listen: config.listen, cause })?;
     let temp_dir = config.work.clone();
@@ -110,6 +120,7 @@ pub async fn run(config: Config, cancel: CancellationToken) -> Result<(), RunErr
         cache: FigureCache::new(config.cache_bytes_max),
         limits: Arc::new(limits::Limits::new(config.limits)),
         stopping: cancel.clone(),
+        operator: Operator::new(actions),
         clock: Clock::System,
         telemetry: Telemetry::default(),
     });

@@ -10,6 +10,7 @@ use crate::error::ApiError;
 use crate::freshness;
 use crate::ledger::{self, LedgerAnswer, Period, Whose};
 use crate::limits::{Limits, Tenant};
+use crate::operator::Operator;
 use crate::plan::{self, Scope};
 use crate::query::calendar::Calendar;
 use crate::query::{DateRange, Query, Range, Refusal};
@@ -51,6 +52,8 @@ pub struct Service {
     pub cache: FigureCache,
     /// What each tenant may take.
     pub limits: Arc<Limits>,
+    /// What operators do.
+    pub operator: Operator,
     /// Fires when the service is about to end.
     pub stopping: CancellationToken,
     /// The time.

@@ -17,6 +17,7 @@ mod import;
 mod installation;
 mod keys;
 mod nats_config;
+mod operator;
 mod output;
 mod ports;
 mod priority;

@@ -2,6 +2,7 @@
 
 use crate::home::Home;
 use crate::nats_config::Role;
+use crate::operator::Commands;
 use crate::rules;
 use crate::secrets::Secrets;
 use crate::session::nats_config;
@@ -9,8 +10,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use weir_query_api::operator::OperatorActions;
 use weir_reader::NatsConfig;
 
 /// Where NATS is and what part of the system this is. What is not given is taken from run.json and secrets.json in `WEIR_HOME`.
@@ -145,7 +148,8 @@ pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
     set(&mut config.cache_bytes_max, options.cache_mb.map(|mb| mb.saturating_mul(1_000_000)));
     set(&mut config.drain_ms, options.drain_ms);
     config.validate().context("the query API's settings cannot be used")?;
-    weir_query_api::run(config, cancelled_by_signal()?).await.context("the query API failed")
+    let actions = Commands::on(&here.home)?.map(|commands| Arc::new(commands) as Arc<dyn OperatorActions>);
+    weir_query_api::run_with(config, actions, cancelled_by_signal()?).await.context("the query API failed")
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {

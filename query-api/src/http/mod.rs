@@ -8,6 +8,7 @@ mod csv;
 mod dashboard;
 mod etag;
 mod openapi;
+mod operator;
 mod session;
 mod sites;
 mod status;
@@ -47,6 +48,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/api/session", get(session::who).post(session::sign_in).delete(session::sign_out))
         .route("/api/share/{slug}/session", post(session::open_link))
         .merge(sites::routes())
+        .merge(operator::routes())
         .route("/api/status", get(status::status))
         .route("/api/health", get(status::health))
         .route("/api/health/live", get(status::live))

@@ -86,7 +86,7 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
 }
 
 /// What put the history that is served in the place of another.
-fn promotion(promotion: &Promotion) -> Value {
+pub(super) fn promotion(promotion: &Promotion) -> Value {
     json!({
         "kind": promotion.kind,
         "replay_id": promotion.replay_id,

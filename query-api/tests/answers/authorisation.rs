@@ -450,7 +450,13 @@ async fn adding_sites_and_what_belongs_to_no_site() {
             passed += usize::from(answer.end() == End::Passed);
         }
         // Operators' own.
-        for path in ["/api/status", "/api/ledger?site_id=(unknown)"] {
+        for path in [
+            "/api/status",
+            "/api/ledger?site_id=(unknown)",
+            "/api/operator/overview",
+            "/api/operator/rejected",
+            "/api/operator/replay",
+        ] {
             let expected = match caller.proof {
                 Proof::Missing => End::NoKey,
                 Proof::Good if caller.is_admin() => End::Passed,

@@ -25,6 +25,7 @@ use weir_query_api::control::Directory;
 use weir_query_api::engine::{Engine, EngineConfig};
 use weir_query_api::http;
 use weir_query_api::limits::{LimitSettings, Limits};
+use weir_query_api::operator::{Operator, OperatorActions};
 use weir_query_api::revision::Revisions;
 use weir_query_api::service::Service;
 use weir_query_api::tail::{Condition, PartitionView, TailLedger};
@@ -73,6 +74,11 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) fn new(layout: &Layout) -> Self {
         Self::build(layout, directory(&json!({})), LimitSettings::default())
+    }
+
+    /// The same service for operators with these means, which are not waited for.
+    pub(crate) fn operated(&self, actions: Arc<dyn OperatorActions>) -> Router {
+        http::router(Arc::new(Service { operator: Operator::new(Some(actions)).answering_within(Duration::ZERO), ..self.bare() }))
     }
 
     /// One whose site 1 has these definitions.
@@ -139,6 +145,7 @@ impl Fixture {
             partitions: BTreeMap::from([(0, receiver)]),
             cache: FigureCache::new(10_000_000),
             limits: Arc::new(Limits::new(limits)),
+            operator: Operator::new(None),
             stopping: CancellationToken::new(),
             clock: Clock::Held(now_ms),
             telemetry: Telemetry::default(),
@@ -149,7 +156,11 @@ impl Fixture {
 
     /// The same service without a cache.
     pub(crate) fn uncached(&self) -> Router {
-        let service = Service {
+        http::router(Arc::new(self.bare()))
+    }
+
+    fn bare(&self) -> Service {
+        Service {
             engine: Arc::clone(&self.engine),
             directory: directory(&json!({})),
             revisions: Revisions::new(self.service.store.clone(), "local", [0].into_iter()),
@@ -159,11 +170,11 @@ impl Fixture {
             partitions: self.service.partitions.clone(),
             cache: FigureCache::new(0),
             limits: Arc::new(Limits::new(LimitSettings::default())),
+            operator: Operator::new(None),
             stopping: CancellationToken::new(),
             clock: Clock::Held(self.now_ms),
             telemetry: Telemetry::default(),
-        };
-        http::router(Arc::new(service))
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod metrics;
 mod openapi;
+mod operator;
 mod pages;
 mod property;
 mod recipes;

@@ -2,7 +2,7 @@
 
 mod request;
 
-use super::{api, batch, session, sites, status, v1};
+use super::{api, batch, operator, session, sites, status, v1};
 use crate::error::ApiError;
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -36,6 +36,7 @@ use utoipa::OpenApi;
         (name = "sites", description = "What is measured."),
         (name = "sessions", description = "Cookies of the dashboard."),
         (name = "operations", description = "How the system does."),
+        (name = "operator", description = "What operators see and do in the dashboard."),
     )
 )]
 struct Handlers;
@@ -65,6 +66,7 @@ fn document() -> Value {
     let mut handlers = Handlers::openapi();
     handlers.merge(sites::Described::openapi());
     handlers.merge(session::Described::openapi());
+    handlers.merge(operator::Described::openapi());
     serde_json::to_value(handlers).ok().and_then(complete).unwrap_or_default()
 }
 
