@@ -28,12 +28,13 @@ await browse(async (page) => {
   await audit(page, 'operator-overview');
   await capture(page, 'operator-overview');
 
-  // What was refused.
-  const refused = await fetch(`${COLLECTOR}/api/event`, { method: 'POST', headers: { 'User-Agent': USER_AGENT }, body: JSON.stringify({ n: 'pageview', d: SITE, u: 'no address at all' }) });
+  // What was refused: named as a person would, with what is wrong and how it begins.
+  const refused = await fetch(`${COLLECTOR}/api/event`, { method: 'POST', headers: { 'User-Agent': USER_AGENT }, body: JSON.stringify({ n: 'without an address', d: SITE }) });
   ensure(refused.status === 400, `a bad event is refused: ${refused.status}`);
   const part = (name) => page.getByRole('navigation', { name: 'Parts of operations' }).getByRole('link', { name }).click();
   await part('Refused events');
-  await sees(page, /no address at all/);
+  await sees(page, 'url is required');
+  await sees(page, /without an address/);
   await audit(page, 'operator-rejected');
   await capture(page, 'operator-rejected');
 
