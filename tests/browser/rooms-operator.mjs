@@ -2,9 +2,9 @@
 import { audit } from './axe.mjs';
 import { browse, ensure } from './browser.mjs';
 import { capture } from './capture.mjs';
-import { ask, get, sees, signIn } from './rooms.mjs';
+import { ask, becomes, get, sees, signIn } from './rooms.mjs';
 
-const { QUERY, COLLECTOR, ADMIN, OWNER, SITE } = process.env;
+const { QUERY, COLLECTOR, ADMIN, OWNER, SITE, RULES } = process.env;
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36';
 
 await browse(async (page) => {
@@ -28,12 +28,13 @@ await browse(async (page) => {
   await audit(page, 'operator-overview');
   await capture(page, 'operator-overview');
 
-  // What was refused.
-  const refused = await fetch(`${COLLECTOR}/api/event`, { method: 'POST', headers: { 'User-Agent': USER_AGENT }, body: JSON.stringify({ n: 'pageview', d: SITE, u: 'no address at all' }) });
+  // What was refused: named as a person would, with what is wrong and how it begins.
+  const refused = await fetch(`${COLLECTOR}/api/event`, { method: 'POST', headers: { 'User-Agent': USER_AGENT }, body: JSON.stringify({ n: 'without an address', d: SITE }) });
   ensure(refused.status === 400, `a bad event is refused: ${refused.status}`);
   const part = (name) => page.getByRole('navigation', { name: 'Parts of operations' }).getByRole('link', { name }).click();
   await part('Refused events');
-  await sees(page, /no address at all/);
+  await sees(page, 'url is required');
+  await sees(page, /without an address/);
   await audit(page, 'operator-rejected');
   await capture(page, 'operator-rejected');
 
@@ -44,18 +45,35 @@ await browse(async (page) => {
     const { status } = await get(ADMIN, '/api/operator/replay');
     ensure((status?.phase ?? null) === wanted, `the replay is ${wanted}: ${JSON.stringify(status)}`);
   };
+  /** Visits of today by channel. */
+  const channels = async (rev = '') => {
+    const { body } = await ask(ADMIN, 'POST', `/api/v2/query${rev}`, { site_id: SITE, metrics: ['visits'], date_range: 'day', dimensions: ['visit:channel'], order_by: [['visit:channel', 'asc']] });
+    return body.results.map((row) => [row.dimensions[0], row.metrics[0]]);
+  };
+  const [former, corrected] = [[['Direct', 1], ['Referral', 2]], [['Direct', 1], ['Email', 2]]];
+  await becomes('before', channels, former);
   await page.getByLabel('a message on').check();
   await page.getByLabel('Number in the stream').fill('0');
   await button('Plan').click();
   await sees(page, 'A message has a whole number from 1 on.');
   await page.getByLabel('Number in the stream').fill('1');
-  await page.getByLabel('that are served: the same again').check();
+  await page.getByLabel('of these files').check();
+  await button('Plan').click();
+  await sees(page, 'Choose the files of the rules.');
+  await page.getByLabel('Files of a rules folder').setInputFiles(RULES);
   await button('Plan').click();
   await sees(page, /would be folded anew/);
   await capture(page, 'operator-plan');
   await button('Build').click();
   await button('Compare').and(page.locator(':enabled')).click();
-  await sees(page, 'Nothing differs: the new history gives the same figures.');
+  await sees(page, /2 rows come out otherwise/);
+  const row = (name) => page.getByRole('row', { name }).first();
+  await row(/^channel Email visits 0 2 \+2/).waitFor();
+  await row(/^channel Referral visits 2 0 −2/).waitFor();
+  // An example: a single page view, with the channel that it has and the one that it would have.
+  await page.locator('.sample').filter({ hasText: 'Referral' }).filter({ hasText: 'Email' }).first().waitFor();
+  await becomes('aside', () => channels('?rev=shadow'), corrected);
+  await becomes('served', channels, former);
   await phase('built');
   await audit(page, 'operator-replay');
   await capture(page, 'operator-replay');
@@ -69,10 +87,12 @@ await browse(async (page) => {
   await button('Serve it').click();
   await button('It is served').waitFor();
   await phase('promoted');
+  await becomes('served anew', channels, corrected);
   await button('Go back…').and(page.locator(':enabled')).click();
   await button('Go back').click();
   await button('Plan').and(page.locator(':enabled')).waitFor();
   const { status } = await get(ADMIN, '/api/operator/replay');
   ensure(status === null || ['rolled_back', 'discarded'].includes(status.phase), `the former history is back: ${JSON.stringify(status)}`);
+  await becomes('served as before', channels, former);
   ensure(page.url().startsWith(`${QUERY}/operator`), 'still in operations');
 });

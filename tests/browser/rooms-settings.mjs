@@ -15,7 +15,7 @@ await browse(
     const button = (name) => page.getByRole('button', { name, exact: true });
 
     // Time zone.
-    await page.getByLabel('Time zone').selectOption('America/New_York');
+    await page.getByRole('combobox', { name: 'Time zone' }).selectOption('America/New_York');
     await button('Save time zone').click();
     await sees(page, 'Saved.');
     await becomes('zone', async () => (await get(OWNER, settings)).timezone, 'America/New_York');

@@ -49,8 +49,8 @@ await browse(
     // The session outlasts the page, and reaches every room.
     await page.reload();
     await figures();
-    await page.goto(`${QUERY}/nowhere`);
-    await sees(page, 'There is no page at this address');
+    await page.goto(`${QUERY}/settings?site=foreign.example`);
+    await sees(page, 'Your key does not read foreign.example');
 
     await page.getByRole('button', { name: 'Sign out' }).click();
     await field.waitFor();
@@ -61,7 +61,7 @@ await browse(
     // A session ends with its key, and the page says so.
     await field.fill(KEY);
     await page.keyboard.press('Enter');
-    await sees(page, 'There is no page at this address');
+    await sees(page, 'Your key does not read foreign.example');
     const revoked = await ask(ADMIN, 'DELETE', `/api/sites/${SITE}/keys/${KEY_ID}`);
     ensure(revoked.status === 200, `revoking the key: ${revoked.status}`);
     await page.goto(`${QUERY}/sites`);

@@ -21,7 +21,7 @@ export function LagLine({ lagMs, at }: Props) {
   useEffect(() => {
     if (lagMs !== null) setKept((before) => [...before, Math.max(0, lagMs)].slice(-KEPT));
   }, [at]);
-  const shape = sparkline(kept, WIDTH, HEIGHT);
+  const shape = sparkline(kept.length === 1 ? [...kept, ...kept] : kept, WIDTH, HEIGHT);
   if (!shape) return <div class="lag-line" />;
   return (
     <figure class="lag-line">

@@ -10,7 +10,9 @@ const replay = (
 
 it("knows the next step in every phase", () => {
   expect(stepOf(replay(null, ["plan"]))).toBe(1);
-  expect(stepOf(replay(null, ["plan", "run"]))).toBe(2);
+  expect(stepOf(replay(null, ["plan", "run"]))).toBe(1);
+  expect(stepOf(replay(null, ["plan", "run"], { action: "plan", state: "done" }))).toBe(2);
+  expect(stepOf(replay(null, ["plan", "run"], { action: "plan", state: "failed" }))).toBe(1);
   expect(stepOf(replay("building", ["run", "discard"]))).toBe(2);
   expect(stepOf(replay("built", ["diff", "promote"]))).toBe(3);
   expect(stepOf(replay("built", ["promote"], { action: "diff", state: "done" }))).toBe(4);

@@ -2,12 +2,12 @@
 import type { Action, Replay } from "./api";
 
 /** The step that is to be taken next, 1 to 4. */
-export function stepOf({ status, can, work }: Replay): 1 | 2 | 3 | 4 {
+export function stepOf({ status, work }: Replay): 1 | 2 | 3 | 4 {
   if (status?.phase === "promoted" || status?.phase === "promoting" || status?.phase === "rolling_back")
     return 4;
   if (status?.phase === "built") return work?.action === "diff" && work.state === "done" ? 4 : 3;
   if (status?.phase === "building") return 2;
-  return can.includes("run") ? 2 : 1;
+  return work?.action === "plan" && work.state === "done" ? 2 : 1;
 }
 
 const DOING: Record<Action, string> = {

@@ -99,7 +99,12 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
         >
           {status && <Progress status={status} />}
           <div class="form-foot">
-            <button type="button" class={kind(2)} disabled={!may("run")} onClick={() => start("run")}>
+            <button
+              type="button"
+              class={kind(2)}
+              disabled={!may("run") || (status === null && plan === null)}
+              onClick={() => start("run")}
+            >
               {running === "run" ? "Building…" : status ? "Go on building" : "Build"}
             </button>
             {running === "run" && stop}

@@ -3,6 +3,7 @@ import { parseRoute, settingsAddress, viewAddress } from "./route";
 
 it("knows every room by its path", () => {
   expect(parseRoute("/", "?site=a.example")).toEqual({ name: "view" });
+  expect(parseRoute("/sign-in", "")).toEqual({ name: "view" });
   expect(parseRoute("/sites", "")).toEqual({ name: "sites" });
   expect(parseRoute("/sites/", "")).toEqual({ name: "sites" });
   expect(parseRoute("/settings", "?site=a.example&part=goals")).toEqual({

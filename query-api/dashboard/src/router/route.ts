@@ -15,6 +15,8 @@ export function parseRoute(pathname: string, search: string): Route {
   const path = pathname.replace(/\/+$/, "") || "/";
   switch (path) {
     case "/":
+    // Whoever has signed in has nothing to do there.
+    case "/sign-in":
       return { name: "view" };
     case "/sites":
       return { name: "sites" };
