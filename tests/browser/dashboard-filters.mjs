@@ -89,5 +89,13 @@ await read(async (page) => {
   // A goal narrows to those who reached it, and lists say at which rate.
   await panel(page, 'behaviour').getByRole('button', { name: 'Purchase', exact: true }).click();
   await cardShows(page, 'visitors', await visitors([['is', 'event:goal', ['Purchase']]]));
+  await settled(page);
+  const [orders] = await totals(['events'], { filters: [['is', 'event:goal', ['Purchase']]] });
+  await cardShows(page, 'events', written(orders));
+  ensure((await page.locator('.card [data-metric=bounce_rate]').count()) === 0, 'those who reached a goal have no bounce rate');
+  // The rate of a row is that among its own visitors.
   await panel(page, 'sources').getByRole('columnheader', { name: 'Rate' }).waitFor();
+  const bySource = await ask({ metrics: ['visitors', 'group_conversion_rate'], dimensions: ['visit:source'], date_range: '28d', filters: [['is', 'event:goal', ['Purchase']]], order_by: [['visitors', 'desc'], ['visit:source', 'asc']], pagination: { limit: 9, offset: 0 } });
+  const rate = (value) => new Intl.NumberFormat('en-US', { style: 'percent', minimumFractionDigits: value < 10 ? 2 : 1, maximumFractionDigits: value < 10 ? 2 : 1 }).format(value / 100);
+  await becomes('rates by source', () => rowsOf(panel(page, 'sources')), bySource.results.map((row) => [row.dimensions[0], written(row.metrics[0]), rate(row.metrics[1])]));
 });

@@ -64,6 +64,7 @@ await read(async (page) => {
     page.goto(`${QUERY}/?site=${SITE}&period=28d&rev=${meta.revision}`),
   ]);
   ensure(request.url().endsWith(`?rev=${meta.revision}`), request.url());
+  ensure(meta.revision > 0, 'there is no revision yet');
   await page.getByRole('button', { name: `Held at revision ${meta.revision}` }).click();
   ensure(!page.url().includes('rev='), page.url());
   await settled(page);

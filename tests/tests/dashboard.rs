@@ -61,6 +61,8 @@ async fn the_main_view_of_a_shop() -> Result<()> {
     let views = import_history(&weir).await?;
     let everything = json!({"date_range": "all"});
     Stats::new(&weir, SHOP, &key)?.await_total(IMPORTED_WITHIN, &["pageviews"], everything, &[views]).await?;
+    // From here on there is a revision that an address can name.
+    weir.json(&["flush"]).await?;
 
     let environment = [
         ("QUERY", run.query_url.as_str()),

@@ -9,6 +9,7 @@ export type MetricName =
   | "views_per_visit"
   | "bounce_rate"
   | "time_on_page"
+  | "events"
   | "total_revenue"
   | "conversion_rate";
 
@@ -71,6 +72,13 @@ export const METRICS: Metric[] = [
     meaning: "Time with the page in view and in use, for each visit.",
   },
   {
+    name: "events",
+    label: "Conversions",
+    unit: "count",
+    group: "goals",
+    meaning: "How often the goals were reached.",
+  },
+  {
     name: "total_revenue",
     label: "Revenue",
     unit: "money",
@@ -85,6 +93,13 @@ export const METRICS: Metric[] = [
     meaning: "Visitors who reached at least one goal.",
   },
 ];
+
+const OF_GOALS: MetricName[] = ["visitors", "visits", "events", "total_revenue", "conversion_rate"];
+
+/** The metrics that say something: of those who reached a goal others than of all. */
+export function metricsFor(byGoal: boolean): Metric[] {
+  return METRICS.filter((metric) => (byGoal ? OF_GOALS.includes(metric.name) : metric.name !== "events"));
+}
 
 /** What a card calls bounces when it shows their opposite. */
 export const ENGAGEMENT: Pick<Metric, "label" | "meaning"> = {
@@ -105,6 +120,7 @@ export const COLUMNS: Record<string, { label: string; unit: Unit }> = {
   scroll_depth: { label: "Scrolled", unit: "percent" },
   exit_rate: { label: "Exit rate", unit: "percent1" },
   conversion_rate: { label: "Rate", unit: "percent2" },
+  group_conversion_rate: { label: "Rate", unit: "percent2" },
   total_revenue: { label: "Revenue", unit: "money" },
   average_revenue: { label: "Average", unit: "money" },
 };

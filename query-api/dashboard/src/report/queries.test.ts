@@ -67,7 +67,7 @@ describe("queries", () => {
             offset: 0,
           });
           if (one.dimension.endsWith("_page")) {
-            for (const metric of ["pageviews", "events", "conversion_rate"]) {
+            for (const metric of ["pageviews", "events"]) {
               expect([...query.metrics, ...details.metrics]).not.toContain(metric);
             }
           }

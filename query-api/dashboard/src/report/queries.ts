@@ -34,7 +34,7 @@ export function groupMetrics(group: Group, filters: Filter[]): string[] {
     case "engaged":
       return ["time_on_page"];
     case "goals":
-      return ["visitors", "conversion_rate", "total_revenue"];
+      return ["visitors", "events", "conversion_rate", "total_revenue"];
   }
 }
 
@@ -55,9 +55,19 @@ export function cardsQuery(view: View, group: Group): QueryBody {
   return query;
 }
 
-/** The metrics of the chart. Views per visit is divided on the page: the API gives it without dimensions only. */
+/**
+ * The metrics of the chart. Views per visit is divided on the page: the API gives it without dimensions only.
+ * The rate of a bucket is that among its own visitors.
+ */
 export function seriesMetrics(group: Group): string[] {
-  return group === "traffic" ? ["visitors", "visits", "pageviews", "bounce_rate"] : groupMetrics(group, []);
+  switch (group) {
+    case "traffic":
+      return ["visitors", "visits", "pageviews", "bounce_rate"];
+    case "engaged":
+      return ["time_on_page"];
+    case "goals":
+      return ["visitors", "events", "group_conversion_rate", "total_revenue"];
+  }
 }
 
 /** Every metric of the group over time. */
@@ -75,10 +85,10 @@ export function seriesQuery(view: View, group: Group): QueryBody {
   };
 }
 
-/** The figures of a list's rows: among visitors who reached a goal, how many that are. */
+/** The figures of a list's rows: of visitors who reached a goal, how many of each row's own that are. */
 export function listMetrics(tab: Tab, filters: Filter[], wanted: string[]): string[] {
   if (tab.look !== "goals" && !tab.among && filtersBy(filters, "goal")) {
-    return tab.dimension.endsWith("_page") ? ["visitors"] : ["visitors", "conversion_rate"];
+    return ["visitors", "group_conversion_rate"];
   }
   return wanted;
 }

@@ -75,6 +75,15 @@ describe("series", () => {
     expect(found.buckets[0]?.values.total_revenue).toBe(12.5);
   });
 
+  it("calls the rate among a bucket's own visitors the conversion of that bucket", () => {
+    const answer = {
+      results: [row("2026-11-20", 20.67)],
+      meta: { time_labels: ["2026-11-19", "2026-11-20"] },
+    };
+    const found = buildSeries(answer, ["group_conversion_rate"], "day", ZONE, NOW).buckets;
+    expect(found.map((bucket) => bucket.values.conversion_rate)).toEqual([null, 20.67]);
+  });
+
   it.each([
     ["2026-10-25", "day", 25],
     ["2026-03-29", "day", 23],

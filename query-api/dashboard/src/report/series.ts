@@ -79,8 +79,9 @@ export function buildSeries(
 function valuesOf(cells: ResultRow["metrics"] | undefined, metrics: string[]): Bucket["values"] {
   const values: Bucket["values"] = {};
   metrics.forEach((metric, index) => {
-    const isMean = metric === "bounce_rate" || metric === "time_on_page" || metric === "conversion_rate";
-    values[metric as MetricName] = cells ? numberOf(cells[index]) : isMean ? null : 0;
+    const isMean = ["bounce_rate", "time_on_page", "group_conversion_rate"].includes(metric);
+    const name = (metric === "group_conversion_rate" ? "conversion_rate" : metric) as MetricName;
+    values[name] = cells ? numberOf(cells[index]) : isMean ? null : 0;
   });
   if (values.visits === 0) values.bounce_rate = null;
   if (metrics.includes("visits")) {

@@ -4,7 +4,7 @@ import type { Cell } from "../api/types";
 import type { Loaded } from "../api/use-query";
 import { changeText } from "../format";
 import { cellText, moneyOf, numberOf } from "../report/cells";
-import { ENGAGEMENT, type Group, METRICS, type Metric, type MetricName } from "../report/metrics";
+import { ENGAGEMENT, type Group, METRICS, type Metric, type MetricName, metricsFor } from "../report/metrics";
 import { keepEngagement, readEngagement } from "../state/preferences";
 
 /** Answers by group; the context names the metrics in the order of the answer. */
@@ -13,6 +13,8 @@ export type CardAnswers = Record<Group, Loaded<string[]>>;
 interface Props {
   answers: CardAnswers;
   chosen: MetricName;
+  /** The filters leave those who reached a goal. */
+  byGoal: boolean;
   /** What it is compared with is shown too. */
   compared: boolean;
   onMetric: (metric: MetricName) => void;
@@ -42,43 +44,45 @@ export function figureOf(answers: CardAnswers, metric: Metric): Figure {
   };
 }
 
-export function Cards({ answers, chosen, compared, onMetric }: Props) {
+export function Cards({ answers, chosen, byGoal, compared, onMetric }: Props) {
   const [engagement, setEngagement] = useState(readEngagement);
   const visits = numberOf(figureOf(answers, METRICS[1] as Metric).value);
   return (
     <ul class="cards" aria-label="Key figures: choose what the chart shows">
-      {METRICS.filter((metric) => isShown(metric, answers)).map((metric) => {
-        const isRate = metric.name === "bounce_rate";
-        const figure = figureOf(answers, metric);
-        const shown = isRate && engagement ? opposite(figure) : figure;
-        const named = isRate && engagement ? { ...metric, ...ENGAGEMENT, isBetterLow: false } : metric;
-        const isMean = metric.unit !== "count" && metric.unit !== "money";
-        return (
-          <li key={metric.name}>
-            <Card
-              metric={named}
-              figure={visits === 0 && isMean ? { ...shown, value: null, change: null } : shown}
-              chosen={metric.name === chosen}
-              compared={compared}
-              onChoose={() => onMetric(metric.name)}
-            />
-            {isRate && (
-              <button
-                type="button"
-                class="card-switch"
-                title={engagement ? "Show bounces" : "Show engagement"}
-                onClick={() => {
-                  keepEngagement(!engagement);
-                  setEngagement(!engagement);
-                }}
-              >
-                <span aria-hidden="true">⇄</span>
-                <span class="hidden">{engagement ? "Show bounce rate" : "Show engagement rate"}</span>
-              </button>
-            )}
-          </li>
-        );
-      })}
+      {metricsFor(byGoal)
+        .filter((metric) => isShown(metric, answers))
+        .map((metric) => {
+          const isRate = metric.name === "bounce_rate";
+          const figure = figureOf(answers, metric);
+          const shown = isRate && engagement ? opposite(figure) : figure;
+          const named = isRate && engagement ? { ...metric, ...ENGAGEMENT, isBetterLow: false } : metric;
+          const isMean = metric.unit !== "count" && metric.unit !== "money";
+          return (
+            <li key={metric.name}>
+              <Card
+                metric={named}
+                figure={visits === 0 && isMean ? { ...shown, value: null, change: null } : shown}
+                chosen={metric.name === chosen}
+                compared={compared}
+                onChoose={() => onMetric(metric.name)}
+              />
+              {isRate && (
+                <button
+                  type="button"
+                  class="card-switch"
+                  title={engagement ? "Show bounces" : "Show engagement"}
+                  onClick={() => {
+                    keepEngagement(!engagement);
+                    setEngagement(!engagement);
+                  }}
+                >
+                  <span aria-hidden="true">⇄</span>
+                  <span class="hidden">{engagement ? "Show bounce rate" : "Show engagement rate"}</span>
+                </button>
+              )}
+            </li>
+          );
+        })}
     </ul>
   );
 }

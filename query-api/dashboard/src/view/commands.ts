@@ -126,7 +126,8 @@ function more({ state, open, health, onLeave }: Act & { health: Health | null })
     { group: "More", label: "Notes", words: "annotations chart", run: () => open({ window: "notes" }) },
     { group: "More", label: "Copy link to this view", run: () => copy(address(state.revision)) },
   ];
-  if (revision !== undefined) {
+  // Nothing is in files yet at the beginning: there is no revision to name.
+  if (revision) {
     commands.push({
       group: "More",
       label: "Copy link to exactly these figures",

@@ -7,13 +7,13 @@ import { count, dayRange } from "../format";
 import { PanelView } from "../panel/panel";
 import { Vitals } from "../panel/vitals";
 import { numberOf } from "../report/cells";
-import { type Group, METRICS, metricOf } from "../report/metrics";
+import { type Group, metricOf, metricsFor } from "../report/metrics";
 import { PANELS } from "../report/panels";
 import { cardsQuery, everQuery, groupMetrics, presentQuery, type View } from "../report/queries";
 import { go } from "../router/navigate";
 import type { Who } from "../session";
 import { canCompare } from "../state/comparison";
-import { toggle } from "../state/filters";
+import { filtersBy, toggle } from "../state/filters";
 import { type Health, withAnswer } from "../state/health";
 import { intervalOf, intervals } from "../state/interval";
 import { dayPeriod, rangeOf } from "../state/period";
@@ -77,10 +77,13 @@ export function Dashboard({ client, sites, who, embed = false, onLeave }: Props)
   const [health, setHealth] = useState<Health | null>(null);
   const onMeta = useCallback((meta: Meta) => setHealth((before) => withAnswer(before, claim, meta)), [claim]);
 
+  const byGoal = filtersBy(state.filters, "goal");
+  const metrics = metricsFor(byGoal);
   const ask = (group: Group) => {
-    const metrics = groupMetrics(group, state.filters);
+    const asked = groupMetrics(group, state.filters);
+    const isShown = metrics.some((metric) => metric.group === group);
     // The groups are always the same, so the order of these hooks is too.
-    return useQuery(client, view && cardsQuery(view, group), metrics, generation, onMeta);
+    return useQuery(client, view && isShown ? cardsQuery(view, group) : null, asked, generation, onMeta);
   };
   const answers: CardAnswers = { traffic: ask("traffic"), engaged: ask("engaged"), goals: ask("goals") };
   const cards = answers.traffic;
@@ -195,7 +198,7 @@ export function Dashboard({ client, sites, who, embed = false, onLeave }: Props)
               {...shared}
               zone={zone}
               answers={answers}
-              metric={METRICS.some((one) => one.name === state.metric) ? state.metric : "visitors"}
+              metric={metrics.some((one) => one.name === state.metric) ? state.metric : "visitors"}
               intervals={intervals(state.period, range)}
               table={state.table}
               annotations={kept.annotations}

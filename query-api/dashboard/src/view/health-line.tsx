@@ -18,13 +18,14 @@ interface Props {
 }
 
 export function HealthLine(props: Props) {
-  const { health, account, zone, now, pinned, problem } = props;
+  const { health, account, zone, now, problem } = props;
   if (problem) {
     return (
-      <p class="health health-bad">
+      <div class="health health-bad">
         <span class="dot dot-bad" aria-hidden="true" />
-        {problem}
-      </p>
+        <span>{problem}</span>
+        <Pinned {...props} />
+      </div>
     );
   }
   if (!health || health.watermark === null) return <p class="health" />;
@@ -64,12 +65,18 @@ export function HealthLine(props: Props) {
           )}
         </span>
       </button>
-      {pinned !== null && (
-        <button type="button" class="tag tag-button" onClick={props.onUnpin}>
-          {pinned === "shadow" ? "A replay's figures" : `Held at revision ${pinned}`} · show the newest
-        </button>
-      )}
+      <Pinned {...props} />
     </div>
+  );
+}
+
+/** The way from a revision that the address pins to the newest. */
+function Pinned({ pinned, onUnpin }: Props) {
+  if (pinned === null) return null;
+  return (
+    <button type="button" class="tag tag-button" onClick={onUnpin}>
+      {pinned === "shadow" ? "A replay's figures" : `Held at revision ${pinned}`} · show the newest
+    </button>
   );
 }
 

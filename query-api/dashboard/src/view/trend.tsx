@@ -7,6 +7,7 @@ import { SeriesTable } from "../chart/series-table";
 import { type MetricName, metricOf } from "../report/metrics";
 import { seriesMetrics, seriesQuery, type View } from "../report/queries";
 import { type Bucket, buildSeries, type Series } from "../report/series";
+import { filtersBy } from "../state/filters";
 import { INTERVAL_NAMES, type Interval, isInterval } from "../state/interval";
 import { type CardAnswers, Cards } from "./cards";
 import { Problem } from "./problem";
@@ -47,6 +48,7 @@ export function Trend(props: Props) {
       <Cards
         answers={answers}
         chosen={props.metric}
+        byGoal={filtersBy(view.filters, "goal")}
         compared={view.comparison !== null}
         onMetric={props.onMetric}
       />
