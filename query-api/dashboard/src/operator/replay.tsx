@@ -10,7 +10,7 @@ import { DiffView } from "./diff-view";
 import { PlanForm } from "./plan-form";
 import { PlanView } from "./plan-view";
 import { Progress } from "./progress";
-import { doing, QUESTIONS, type Question, stepOf } from "./replay-words";
+import { doing, QUESTIONS, type Question, stepOf, underWay } from "./replay-words";
 import { Step } from "./step";
 
 const WORKING_MS = 1_000;
@@ -37,7 +37,8 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
   const [asked, setAsked] = useState<Question | null>(null);
   const [plan, setPlan] = useState<Plan | null>(null);
   const [diff, setDiff] = useState<Diff | null>(null);
-  const { status, can, work } = replay;
+  const { can, work } = replay;
+  const status = underWay(replay);
   const ended = work?.ended ?? null;
   // What a finished work found is kept: the next work takes its place on the server.
   useEffect(() => {
