@@ -23,6 +23,7 @@ const DOING: Record<Action, string> = {
   rollback: "Going back to the former history",
   discard: "Discarding",
   stop: "Stopping",
+  flush: "Sealing what was received",
 };
 
 /** What an action does, while it goes on. */

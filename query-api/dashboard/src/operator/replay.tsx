@@ -51,9 +51,9 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
   const running = work?.state === "running" ? work.action : null;
   const start = async (action: Action, body: Record<string, unknown> = {}) => {
     await act.run(async () => {
-      await api.act(action, body);
+      const { state } = await api.act(action, body);
       onReload();
-      return null;
+      return action === "flush" && state === "done" ? "Everything received so far is in files." : null;
     });
     setAsked(null);
   };
@@ -84,10 +84,12 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
       <ol class="steps">
         <Step number={1} title="Plan" current={current === 1} lead="From where on, and by which rules.">
           <PlanForm
+            api={api}
             busy={running === "plan"}
             disabled={!may("plan")}
             inProgress={status !== null && !can.includes("plan")}
             onPlan={(body) => start("plan", body)}
+            onSeal={() => start("flush")}
           />
           {running === "plan" && stop}
           {plan && <PlanView plan={plan} />}
