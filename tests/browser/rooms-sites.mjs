@@ -2,7 +2,7 @@
 import { audit } from './axe.mjs';
 import { browse, ensure } from './browser.mjs';
 import { capture } from './capture.mjs';
-import { ask, sees, signIn, textOf } from './rooms.mjs';
+import { ask, sees, signIn } from './rooms.mjs';
 
 const { ADMIN, SITES } = process.env;
 const sites = SITES.split(',');
@@ -46,5 +46,5 @@ await browse(async (page) => {
   await page.getByRole('heading', { name: 'Sites', exact: true }).waitFor();
   await card(sites[1]).getByRole('link', { name: /Settings of/ }).click();
   await page.getByRole('heading', { level: 1, name: sites[1] }).waitFor();
-  ensure((await textOf(page)).includes('Paste this into your pages'), 'settings begin with the snippet');
+  await sees(page, 'Paste this into your pages');
 });

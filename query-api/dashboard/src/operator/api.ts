@@ -53,7 +53,7 @@ export interface Rejected {
   body: string;
 }
 
-export type Action = "plan" | "run" | "diff" | "promote" | "rollback" | "discard" | "stop";
+export type Action = "plan" | "run" | "diff" | "promote" | "rollback" | "discard" | "stop" | "flush";
 
 export interface ReplayPartition {
   region: string;
@@ -166,6 +166,18 @@ export class OperatorApi {
 
   async replay(signal?: AbortSignal): Promise<Replay> {
     return (await this.client.call("GET", "/api/operator/replay", undefined, signal)) as Replay;
+  }
+
+  /** Names of the files of the rules that are in force. */
+  async ruleFiles(signal: AbortSignal): Promise<string[]> {
+    const answer = await this.client.call("GET", "/api/operator/rules", undefined, signal);
+    return (answer as { files: { file: string }[] }).files.map((one) => one.file);
+  }
+
+  /** The text of one of them. */
+  async ruleText(file: string, signal: AbortSignal): Promise<string> {
+    const path = `/api/operator/rules/${encodeURIComponent(file)}`;
+    return ((await this.client.call("GET", path, undefined, signal)) as { text: string }).text;
   }
 
   async act(action: Action, body: Record<string, unknown>): Promise<Work> {

@@ -1,29 +1,36 @@
 /** Single events that make a difference, with what they gave and what they give now. */
 import { count } from "../format";
-import type { Diff, Difference } from "./api";
+import type { Diff, Difference, Sample } from "./api";
+import { examplesOf } from "./diff-digest";
 import { dimensionName, figure, metricWords, ofWords, sampleSides } from "./diff-words";
 
+/** Differences that are shown. */
+const SHOWN = 8;
+
 export function Examples({ diff }: { diff: Diff }) {
-  const [more, shown] = [diff.differences_total > diff.differences.length, diff.differences.slice(0, 8)];
+  const examples = examplesOf(diff.differences, SHOWN);
+  if (examples.length === 0) return null;
   return (
     <details class="examples" open>
       <summary>Examples</summary>
       <ul>
-        {shown.map((one) => (
-          <Example key={`${one.site_id} ${one.hour} ${one.dimension} ${one.value} ${one.metric}`} one={one} />
+        {examples.map(({ of, samples }) => (
+          <Example
+            key={`${of.site_id} ${of.hour} ${of.dimension} ${of.value} ${of.metric}`}
+            one={of}
+            samples={samples}
+          />
         ))}
       </ul>
-      {more && (
-        <p class="soft">
-          Of {count(diff.differences_total)} figures of single hours; <code>weir replay diff --limit</code>{" "}
-          lists more.
-        </p>
-      )}
+      <p class="soft">
+        From {count(diff.differences_total)} figures of single hours; <code>weir replay diff --limit</code>{" "}
+        lists more.
+      </p>
     </details>
   );
 }
 
-function Example({ one }: { one: Difference }) {
+function Example({ one, samples }: { one: Difference; samples: Sample[] }) {
   const hour = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(
     Date.parse(one.hour),
   );
@@ -35,8 +42,7 @@ function Example({ one }: { one: Difference }) {
         <strong>{one.site ?? `site ${one.site_id}`}</strong>, hour from {hour}: {metricWords(one.metric)} of{" "}
         {ofWords(one)} {figure(one.metric, one.served)} → {figure(one.metric, one.shadow)}
       </p>
-      {one.samples.length === 0 && <p class="soft">Only rows of other hours make the difference.</p>}
-      {one.samples.map((sample) => {
+      {samples.map((sample) => {
         const [served, shadow] = sampleSides(sample, one.dimension);
         return (
           <p key={`${sample.seq} ${sample.index}`} class="sample">

@@ -1,6 +1,7 @@
 /** What a replay changes: in all, and by value. */
 import { count } from "../format";
 import type { Change, Diff, ValueChange } from "./api";
+import { byValue, divided } from "./diff-digest";
 import { Examples } from "./diff-examples";
 import { bySite, figure, headline, metricWords, ofWords, signed } from "./diff-words";
 
@@ -17,15 +18,12 @@ export function DiffView({ diff }: { diff: Diff }) {
       {bySite(diff.totals).map(({ site, changes }) => (
         <Totals key={site} site={site} changes={changes} />
       ))}
-      {!diff.equal && diff.totals.length === 0 && (
-        <p class="soft">No site's totals change; what changes is how they are divided.</p>
-      )}
       {bySite(diff.values).map(({ site, changes }) => (
         <Values key={site} site={site} changes={changes} />
       ))}
       {diff.values_total > diff.values.length && (
         <p class="soft">
-          The {count(diff.values.length)} largest of {count(diff.values_total)} values that change.
+          The {count(diff.values.length)} largest of {count(diff.values_total)} figures that change.
         </p>
       )}
       {diff.differences.length > 0 && <Examples diff={diff} />}
@@ -34,37 +32,58 @@ export function DiffView({ diff }: { diff: Diff }) {
 }
 
 function Totals({ site, changes }: { site: string; changes: Change[] }) {
+  const { changed, same } = divided(changes);
+  const stays = same.map((one) => `${figure(one.metric, one.served)} ${metricWords(one.metric)}`).join(", ");
   return (
-    <div class="scroll">
-      <table class="plain-table diff-table">
-        <caption>In all, {site}</caption>
-        <Heads first="Figure" />
-        <tbody>
-          {changes.map((one) => (
-            <tr key={one.metric}>
-              <th scope="row">{metricWords(one.metric)}</th>
-              <Sides one={one} most={most(changes, one.metric)} />
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <div class="diff-totals">
+      {changed.length > 0 ? (
+        <div class="scroll">
+          <table class="plain-table diff-table">
+            <caption>In all, {site}</caption>
+            <Heads first="Figure" />
+            <tbody>
+              {changed.map((one) => (
+                <tr key={one.metric}>
+                  <th scope="row">{metricWords(one.metric)}</th>
+                  <Sides one={one} most={most(changes, one.metric)} />
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <p>
+          <strong>In all, nothing changes for {site}</strong>; what changes is how it is divided.
+        </p>
+      )}
+      {stays !== "" && <p class="soft">As before: {stays}.</p>}
     </div>
   );
 }
 
 function Values({ site, changes }: { site: string; changes: ValueChange[] }) {
+  const moved = byValue(changes.filter((one) => one.dimension !== ""));
+  if (moved.length === 0) return null;
+  const leads = moved.map(({ lead }) => lead);
   return (
     <div class="scroll">
       <table class="plain-table diff-table">
         <caption>What moves most, {site}</caption>
         <Heads first="Of" />
         <tbody>
-          {changes.map((one) => (
-            <tr key={`${one.dimension} ${one.value} ${one.metric}`}>
+          {moved.map(({ lead, others }) => (
+            <tr key={`${lead.dimension} ${lead.value}`}>
               <th scope="row">
-                {ofWords(one)} <span class="soft">{metricWords(one.metric)}</span>
+                {ofWords(lead)} <span class="soft">{metricWords(lead.metric)}</span>
+                {others.length > 0 && (
+                  <span class="diff-others">
+                    {others
+                      .map((one) => `${metricWords(one.metric)} ${signed(one.metric, one.difference)}`)
+                      .join(", ")}
+                  </span>
+                )}
               </th>
-              <Sides one={one} most={most(changes, one.metric)} />
+              <Sides one={lead} most={most(leads, lead.metric)} />
             </tr>
           ))}
         </tbody>

@@ -9,7 +9,7 @@ export function planBody(
   rules: "built_in" | "unchanged" | Record<string, string>,
 ): Body | { problem: string } {
   if (typeof rules === "object" && Object.keys(rules).length === 0)
-    return { problem: "Choose the files of the rules." };
+    return { problem: "Change a rule first, or choose its file." };
   if (by === "seq") {
     const seq = Number(from);
     if (from.trim() === "" || !Number.isSafeInteger(seq) || seq < 1)

@@ -3,26 +3,33 @@ import { useRef, useState } from "preact/hooks";
 import { Field } from "../parts/field";
 import { Outcome } from "../parts/outcome";
 import { useAct } from "../parts/use-act";
+import type { OperatorApi } from "./api";
 import { planBody } from "./plan-body";
+import { type Edited, RulesEditor } from "./rules-editor";
 
 interface Props {
+  api: OperatorApi;
   busy: boolean;
   disabled: boolean;
   /** A replay is there already: it has to end before another begins. */
   inProgress: boolean;
   onPlan: (body: Record<string, unknown>) => void;
+  /** Seals what was received: a plan reaches as far as files do. */
+  onSeal: () => void;
 }
 
-export function PlanForm({ busy, disabled, inProgress, onPlan }: Props) {
+export function PlanForm({ api, busy, disabled, inProgress, onPlan, onSeal }: Props) {
   const [by, setBy] = useState<"time" | "seq">("time");
   const [time, setTime] = useState("");
   const [seq, setSeq] = useState("1");
-  const [rules, setRules] = useState<"built_in" | "unchanged" | "files">("built_in");
+  const [rules, setRules] = useState<"built_in" | "unchanged" | "files" | "edited">("built_in");
+  const [edited, setEdited] = useState<Edited>({});
   const files = useRef<HTMLInputElement>(null);
   const act = useAct();
   const submit = async (event: Event) => {
     event.preventDefault();
-    const chosen = rules === "files" ? await texts(files.current?.files ?? null) : rules;
+    const chosen =
+      rules === "files" ? await texts(files.current?.files ?? null) : rules === "edited" ? edited : rules;
     const body = planBody(by, by === "time" ? time : seq, chosen);
     if ("problem" in body) return act.refuse(String(body.problem));
     act.refuse(null);
@@ -78,6 +85,12 @@ export function PlanForm({ busy, disabled, inProgress, onPlan }: Props) {
           />
           <Choice
             name="rules"
+            checked={rules === "edited"}
+            label="changed here"
+            onChoice={() => setRules("edited")}
+          />
+          <Choice
+            name="rules"
             checked={rules === "files"}
             label="of these files"
             onChoice={() => setRules("files")}
@@ -89,9 +102,19 @@ export function PlanForm({ busy, disabled, inProgress, onPlan }: Props) {
           )}
         </fieldset>
       </div>
+      {rules === "edited" && <RulesEditor api={api} edited={edited} onEdited={setEdited} />}
       <div class="form-foot">
         <button type="submit" class="primary" disabled={disabled}>
           {busy ? "Planning…" : "Plan"}
+        </button>
+        <button
+          type="button"
+          class="button"
+          disabled={disabled}
+          title="A plan reaches as far as there are files"
+          onClick={onSeal}
+        >
+          Seal what was received
         </button>
         <Outcome act={act} />
       </div>

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Replay } from "./api";
-import { stepOf } from "./replay-words";
+import { stepOf, underWay } from "./replay-words";
 
 const replay = (
   phase: string | null,
@@ -19,4 +19,10 @@ it("knows the next step in every phase", () => {
   expect(stepOf(replay("built", ["promote"], { action: "diff", state: "failed" }))).toBe(3);
   expect(stepOf(replay("promoted", ["rollback"]))).toBe(4);
   expect(stepOf(replay("rolled_back", ["plan"]))).toBe(1);
+});
+
+it("takes a replay that has ended for none", () => {
+  expect(underWay(replay("built", []))?.phase).toBe("built");
+  expect(underWay(replay("promoted", []))?.phase).toBe("promoted");
+  for (const phase of ["rolled_back", "discarded", null]) expect(underWay(replay(phase, []))).toBeNull();
 });

@@ -1,5 +1,10 @@
 /** Where a replay stands, and what is asked before it goes further. */
-import type { Action, Replay } from "./api";
+import type { Action, Replay, ReplayStatus } from "./api";
+
+/** The replay that goes on; null when the last one has ended. */
+export function underWay({ status }: Replay): ReplayStatus | null {
+  return status && status.phase !== "rolled_back" && status.phase !== "discarded" ? status : null;
+}
 
 /** The step that is to be taken next, 1 to 4. */
 export function stepOf({ status, work }: Replay): 1 | 2 | 3 | 4 {
@@ -18,6 +23,7 @@ const DOING: Record<Action, string> = {
   rollback: "Going back to the former history",
   discard: "Discarding",
   stop: "Stopping",
+  flush: "Sealing what was received",
 };
 
 /** What an action does, while it goes on. */

@@ -10,7 +10,7 @@ import { DiffView } from "./diff-view";
 import { PlanForm } from "./plan-form";
 import { PlanView } from "./plan-view";
 import { Progress } from "./progress";
-import { doing, QUESTIONS, type Question, stepOf } from "./replay-words";
+import { doing, QUESTIONS, type Question, stepOf, underWay } from "./replay-words";
 import { Step } from "./step";
 
 const WORKING_MS = 1_000;
@@ -37,7 +37,8 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
   const [asked, setAsked] = useState<Question | null>(null);
   const [plan, setPlan] = useState<Plan | null>(null);
   const [diff, setDiff] = useState<Diff | null>(null);
-  const { status, can, work } = replay;
+  const { can, work } = replay;
+  const status = underWay(replay);
   const ended = work?.ended ?? null;
   // What a finished work found is kept: the next work takes its place on the server.
   useEffect(() => {
@@ -50,9 +51,9 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
   const running = work?.state === "running" ? work.action : null;
   const start = async (action: Action, body: Record<string, unknown> = {}) => {
     await act.run(async () => {
-      await api.act(action, body);
+      const { state } = await api.act(action, body);
       onReload();
-      return null;
+      return action === "flush" && state === "done" ? "Everything received so far is in files." : null;
     });
     setAsked(null);
   };
@@ -83,10 +84,12 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
       <ol class="steps">
         <Step number={1} title="Plan" current={current === 1} lead="From where on, and by which rules.">
           <PlanForm
+            api={api}
             busy={running === "plan"}
             disabled={!may("plan")}
             inProgress={status !== null && !can.includes("plan")}
             onPlan={(body) => start("plan", body)}
+            onSeal={() => start("flush")}
           />
           {running === "plan" && stop}
           {plan && <PlanView plan={plan} />}
