@@ -100,9 +100,9 @@ async fn a_wrong_rule_is_corrected_from_the_dashboard() -> Result<()> {
     channel(&stats, "Referral", 3.0).await?;
 
     // Promoted, it is served; rolled back, it is not. The replay must be the one that was looked at.
-    let state = operator.get("replay").await?;
-    ensure!(state["can"] == json!(["run", "diff", "promote", "discard"]) && state["status"]["phase"] == "built", "{state}");
-    let named = json!({"replay_id": state["status"]["id"]});
+    let replay = operator.get("replay").await?;
+    ensure!(replay["can"] == json!(["run", "diff", "promote", "discard"]) && replay["status"]["phase"] == "built", "{replay}");
+    let named = json!({"replay_id": replay["status"]["id"]});
     ensure!(operator.post("promote", &json!({"replay_id": "another"})).await?.0 == 409, "another replay is promoted");
     let switched = operator.act("promote", &named).await?;
     ensure!(switched.as_array().is_some_and(|all| all.iter().all(|one| one["already"] == false)), "{switched}");
