@@ -22,7 +22,7 @@ pub(crate) async fn measure(served: &Served, report: &mut Report) -> Result<()> 
     let (alone_p50, alone_p99, _) = calm(served, FOR).await?;
     let is_over = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
-    let flood = futures::future::try_join_all((0..FLOOD).map(|asker| flood(served, asker, &is_over, &asked)));
+    let flood = futures::future::try_join_all((0..FLOOD).map(|asker| flood(served, asker * 1_000_000, &is_over, &asked)));
     let beside = async {
         let found = calm(served, FOR).await;
         is_over.store(true, Ordering::Relaxed);
@@ -55,9 +55,9 @@ async fn calm(served: &Served, span: Duration) -> Result<(f64, f64, usize)> {
 }
 
 /// Asks without a pause until it is over. Refusals are part of it.
-async fn flood(served: &Served, asker: usize, is_over: &AtomicBool, asked: &AtomicU64) -> Result<()> {
+async fn flood(served: &Served, begin: usize, is_over: &AtomicBool, asked: &AtomicU64) -> Result<()> {
     let key = neighbour_key(FLOODING_SITE);
-    let mut number = asker * 1_000_000;
+    let mut number = begin;
     while !is_over.load(Ordering::Relaxed) {
         number += 1;
         let _refused = served.ask_as(&key, &question(FLOODING_SITE, number)).await;
