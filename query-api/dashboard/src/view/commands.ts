@@ -32,7 +32,10 @@ export interface Act {
 export function roomsOf(who: Who, site: Site | null): Room[] {
   if (who.kind === "link") return [];
   const rooms: Room[] = [{ label: "All sites", href: "/sites" }];
-  if (site && mayChange(who)) rooms.push({ label: "Site settings", href: settingsAddress(site.domain) });
+  if (site && mayChange(who)) {
+    rooms.push({ label: "Site settings", href: settingsAddress(site.domain) });
+    rooms.push({ label: "Shared links", href: settingsAddress(site.domain, "links") });
+  }
   if (who.operator) rooms.push({ label: "Operations", href: "/operator" });
   return rooms;
 }
