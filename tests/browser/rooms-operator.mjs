@@ -1,4 +1,5 @@
 // The operator: sees how the system is, what was refused, and makes history anew from plan to rollback.
+import { readFileSync } from 'node:fs';
 import { audit } from './axe.mjs';
 import { browse, ensure } from './browser.mjs';
 import { capture } from './capture.mjs';
@@ -59,10 +60,23 @@ await browse(async (page) => {
   await page.getByLabel('Number in the stream').fill('1');
   await page.getByLabel('of these files').check();
   await button('Plan').click();
-  await sees(page, 'Choose the files of the rules.');
+  await sees(page, 'Change a rule first, or choose its file.');
   await page.getByLabel('Files of a rules folder').setInputFiles(RULES);
   await button('Plan').click();
   await sees(page, /would be folded anew/);
+  // The same rule, changed in the page.
+  await page.getByLabel('changed here').check();
+  await page.getByLabel('File', { exact: true }).selectOption('channels.toml');
+  const text = page.getByLabel('Text of channels.toml');
+  const original = await text.inputValue();
+  await text.fill(readFileSync(RULES, 'utf8'));
+  await sees(page, 'Changed for the replay that is planned here.');
+  ensure((await text.inputValue()).length > original.length, 'the text is the longer one');
+  await button('Seal what was received').and(page.locator(':enabled')).click();
+  await sees(page, 'Everything received so far is in files.');
+  await button('Plan').and(page.locator(':enabled')).click();
+  await sees(page, /would be folded anew/);
+  await audit(page, 'operator-plan');
   await capture(page, 'operator-plan');
   await button('Build').click();
   await button('Compare').and(page.locator(':enabled')).click();

@@ -1,7 +1,7 @@
 /** How far behind answers were, over the last looks. */
 import { useEffect, useState } from "preact/hooks";
 import { lag } from "../parts/moment";
-import { sparkline } from "../sites/overview-queries";
+import { sparkline } from "../parts/sparkline";
 
 /** Looks that are drawn. */
 const KEPT = 60;

@@ -50,6 +50,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
 
   const running = work?.state === "running" ? work.action : null;
   const start = async (action: Action, body: Record<string, unknown> = {}) => {
+    if (action === "plan") setPlan(null);
     await act.run(async () => {
       const { state } = await api.act(action, body);
       onReload();
@@ -91,7 +92,7 @@ function Steps({ api, replay, onReload }: { api: OperatorApi; replay: Replay; on
             onPlan={(body) => start("plan", body)}
             onSeal={() => start("flush")}
           />
-          {running === "plan" && stop}
+          {running === "plan" && <div class="form-foot">{stop}</div>}
           {plan && <PlanView plan={plan} />}
         </Step>
         <Step

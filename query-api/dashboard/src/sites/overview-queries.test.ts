@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { change, glanceOf, queriesOf, SITES_AT_A_TIME, sparkline } from "./overview-queries";
+import { change, glanceOf, queriesOf, SITES_AT_A_TIME } from "./overview-queries";
 
 it("asks no more than one request takes", () => {
   expect(queriesOf("a.example").length * SITES_AT_A_TIME).toBeLessThanOrEqual(40);
@@ -31,13 +31,4 @@ it("compares with what was, where something was", () => {
   expect(change(0, 10)).toBe(-1);
   expect(change(5, 0)).toBeNull();
   expect(change(5, null)).toBeNull();
-});
-
-it("draws highest values on top and none below the ground", () => {
-  expect(sparkline([0, 10, 5], 100, 33)).toEqual({
-    line: "M0,31.5L50,1.5L100,16.5",
-    area: "M0,31.5L50,1.5L100,16.5L100,33L0,33Z",
-  });
-  expect(sparkline([0, 0], 10, 33)?.line).toBe("M0,31.5L10,31.5");
-  expect(sparkline([4], 10, 30)).toBeNull();
 });

@@ -1,9 +1,10 @@
 /** One site: how many visitors, since when more or less, and who is there now. */
 import type { Site } from "../api/types";
 import { count, percent } from "../format";
+import { sparkline } from "../parts/sparkline";
 import { Link } from "../router/link";
 import { settingsAddress, viewAddress } from "../router/route";
-import { change, type Glance, sparkline } from "./overview-queries";
+import { change, type Glance } from "./overview-queries";
 
 const WIDTH = 320;
 const HEIGHT = 56;
