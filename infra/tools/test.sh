@@ -9,5 +9,5 @@ step "the worker deploys to Cloudflare (wrangler --dry-run; the first time it br
 step "clients that the query API is tested with (the first time they bring 230 MB)" infra/tools/setup-clients.sh
 step "unit, property and service tests" cargo test
 step "unit tests of the two Wasm crates, run natively" cargo test -p weir-edge-worker -p weir-wasm-pkg
-step "end-to-end tests" cargo test -p weir-tests -- --test-threads=1
+step "end-to-end tests" infra/tools/e2e.sh
 echo "all tests passed ($SECONDS s)"
