@@ -120,11 +120,16 @@ function Watch({ api, settings }: PartProps) {
 
 function Switches({ api, settings, mayChange, onSettings }: PartProps) {
   const act = useAct();
-  const set = (name: keyof ScriptSwitches, label: string, value: boolean) =>
-    act.run(async () => {
+  // Shown as wanted until the server has said how it is.
+  const [wanted, setWanted] = useState<Partial<ScriptSwitches>>({});
+  const set = async (name: keyof ScriptSwitches, label: string, value: boolean) => {
+    setWanted({ [name]: value });
+    await act.run(async () => {
       onSettings(await api.change({ script: { [name]: value } }));
       return `${label}: ${value ? "measured" : "not measured"} from now on.`;
     });
+    setWanted({});
+  };
   return (
     <Section
       title="What the snippet measures"
@@ -138,7 +143,7 @@ function Switches({ api, settings, mayChange, onSettings }: PartProps) {
             <label key={name} class="option">
               <input
                 type="checkbox"
-                checked={settings.script[name]}
+                checked={wanted[name] ?? settings.script[name]}
                 onChange={(event) => set(name, label, event.currentTarget.checked)}
               />
               <span>
