@@ -137,7 +137,7 @@ function Switches({ api, settings, mayChange, onSettings }: PartProps) {
     >
       {!mayChange && <OnlyReading />}
       <form class="form" onSubmit={(event) => event.preventDefault()}>
-        <fieldset class="switches" disabled={!mayChange || act.busy}>
+        <fieldset class="switches" disabled={!mayChange}>
           <legend class="hidden">What the snippet measures</legend>
           {SWITCHES.map(({ name, label, hint }) => (
             <label key={name} class="option">
