@@ -4,7 +4,7 @@
 source "$(dirname "$0")/steps.sh"
 WEIR_BIN="$(realpath -m "${WEIR_BIN:-target/debug/weir}")"
 export WEIR_BIN
-steps 9
+steps 10
 step "tools, packages and dashboard" infra/tools/setup.sh
 step "edge worker (Wasm)" infra/tools/build-edge.sh
 step "front-end unit tests" bash -c 'npm run --silent test --workspace @weir/dashboard && npm run --silent test --workspace @weir/tracker'
