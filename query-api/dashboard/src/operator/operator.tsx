@@ -34,7 +34,7 @@ export function Operator({ client, who, part, onLeave }: Props) {
         <>
           <div class="operator-head">
             <h1 class="frame-title">Operations</h1>
-            <nav class="operator-nav" aria-label="Parts of operations">
+            <nav class="operator-nav nav-links" aria-label="Parts of operations">
               {PARTS.map((one) => (
                 <Link key={one.name} href={`/operator?part=${one.name}`} current={one === shown}>
                   {one.label}

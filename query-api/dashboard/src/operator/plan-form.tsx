@@ -7,6 +7,14 @@ import type { OperatorApi } from "./api";
 import { planBody } from "./plan-body";
 import { type Edited, RulesEditor } from "./rules-editor";
 
+const RULES = [
+  ["built_in", "of this program"],
+  ["unchanged", "that are served: the same again"],
+  ["edited", "changed here"],
+  ["files", "of these files"],
+] as const;
+type RulesName = (typeof RULES)[number][0];
+
 interface Props {
   api: OperatorApi;
   busy: boolean;
@@ -22,7 +30,7 @@ export function PlanForm({ api, busy, disabled, inProgress, onPlan, onSeal }: Pr
   const [by, setBy] = useState<"time" | "seq">("time");
   const [time, setTime] = useState("");
   const [seq, setSeq] = useState("1");
-  const [rules, setRules] = useState<"built_in" | "unchanged" | "files" | "edited">("built_in");
+  const [rules, setRules] = useState<RulesName>("built_in");
   const [edited, setEdited] = useState<Edited>({});
   const files = useRef<HTMLInputElement>(null);
   const act = useAct();
@@ -71,30 +79,15 @@ export function PlanForm({ api, busy, disabled, inProgress, onPlan, onSeal }: Pr
         </fieldset>
         <fieldset>
           <legend class="form-legend">By the rules</legend>
-          <Choice
-            name="rules"
-            checked={rules === "built_in"}
-            label="of this program"
-            onChoice={() => setRules("built_in")}
-          />
-          <Choice
-            name="rules"
-            checked={rules === "unchanged"}
-            label="that are served: the same again"
-            onChoice={() => setRules("unchanged")}
-          />
-          <Choice
-            name="rules"
-            checked={rules === "edited"}
-            label="changed here"
-            onChoice={() => setRules("edited")}
-          />
-          <Choice
-            name="rules"
-            checked={rules === "files"}
-            label="of these files"
-            onChoice={() => setRules("files")}
-          />
+          {RULES.map(([name, label]) => (
+            <Choice
+              key={name}
+              name="rules"
+              checked={rules === name}
+              label={label}
+              onChoice={() => setRules(name)}
+            />
+          ))}
           {rules === "files" && (
             <Field id="plan-files" label="Files of a rules folder">
               <input id="plan-files" ref={files} class="input" type="file" multiple />

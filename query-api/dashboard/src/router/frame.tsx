@@ -38,7 +38,7 @@ export function Frame({ who, room, onLeave, busy, site, title, children }: Props
             <Mark />
             <span class="hidden">Weir</span>
           </Link>
-          <nav class="frame-nav" aria-label="Rooms">
+          <nav class="frame-nav nav-links" aria-label="Rooms">
             <Link href={figures} current={room === "view"}>
               Figures
             </Link>

@@ -102,7 +102,7 @@ function OfSite({
         </div>
       </div>
       <div class="settings-body">
-        <nav class="settings-nav" aria-label="Parts of the settings">
+        <nav class="settings-nav nav-links" aria-label="Parts of the settings">
           {PARTS.map((one) => (
             <Link
               key={one.name}

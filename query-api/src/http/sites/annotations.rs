@@ -1,8 +1,7 @@
 //! `/api/annotations`: notes on days and minutes of a site's chart, for oneself or for all who read the site.
 
+use super::kept::{is_visible, kind, permit, read, right_to_keep};
 use super::refusal::SitesRefusal;
-use super::segments::{permit, read};
-use crate::control::{Grant, Right};
 use crate::error::ApiError;
 use crate::service::Service;
 use axum::Json;
@@ -12,7 +11,7 @@ use axum::http::HeaderMap;
 use chrono::{NaiveDate, NaiveDateTime};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use weir_reader::definitions::{Annotation, Definitions, SegmentKind};
+use weir_reader::definitions::{Annotation, Definitions};
 
 /// Most annotations of a site.
 const ANNOTATIONS_MAX: usize = 500;
@@ -38,7 +37,8 @@ pub(super) async fn index(
     let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
     drop(params);
     let definitions = service.directory.definitions(site.id);
-    let mut visible: Vec<&Annotation> = definitions.annotations.iter().filter(|one| is_visible(one, &grant)).collect();
+    let mut visible: Vec<&Annotation> =
+        definitions.annotations.iter().filter(|one| is_visible(one.kind, &one.owner, &grant)).collect();
     visible.sort_by(|one, other| (&other.at, other.id).cmp(&(&one.at, one.id)));
     Ok(Json(visible.into_iter().map(shown).collect()))
 }
@@ -56,12 +56,8 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
-    let (kind, right) = match params.text("type").as_deref() {
-        Some("personal") => (SegmentKind::Personal, Right::KeepSegments),
-        Some("site") => (SegmentKind::Site, Right::ChangeSite),
-        _ => return Err(invalid("type must be personal or site").into()),
-    };
-    permit(&service, &grant, right, &site, CREATE).await?;
+    let kind = kind(&params)?;
+    permit(&service, &grant, right_to_keep(kind), &site, CREATE).await?;
     let at = time(&params.text("at").unwrap_or_default())?;
     let note = params.text("note").unwrap_or_default().trim().to_owned();
     if note.is_empty() || note.len() > NOTE_BYTES_MAX {
@@ -91,10 +87,9 @@ pub(super) async fn remove(
     drop(params);
     let definitions = service.directory.definitions(site.id);
     let id: Option<u64> = annotation_id.parse().ok();
-    let annotation = definitions.annotations.iter().find(|one| Some(one.id) == id && is_visible(one, &grant));
+    let annotation = definitions.annotations.iter().find(|one| Some(one.id) == id && is_visible(one.kind, &one.owner, &grant));
     let annotation = annotation.ok_or(SitesRefusal::Annotation)?;
-    let right = if annotation.kind == SegmentKind::Site { Right::ChangeSite } else { Right::KeepSegments };
-    permit(&service, &grant, right, &site, DELETE).await?;
+    permit(&service, &grant, right_to_keep(annotation.kind), &site, DELETE).await?;
     let changed = service.directory.define(&site, |definitions| {
         definitions.annotations.retain(|known| known.id != annotation.id);
         Ok::<(), SitesRefusal>(())
@@ -126,10 +121,6 @@ fn time(text: &str) -> Result<String, SitesRefusal> {
     day.or_else(|_| minute()).map_err(|_| invalid("at must be a day like 2026-11-20 or a minute like 2026-11-20T14:05"))
 }
 
-fn is_visible(annotation: &Annotation, grant: &Grant) -> bool {
-    annotation.kind == SegmentKind::Site || (annotation.owner == grant.id && !grant.is_link())
-}
-
 fn shown(annotation: &Annotation) -> Value {
     json!({"id": annotation.id, "at": annotation.at, "note": annotation.note, "type": annotation.kind})
 }
@@ -141,6 +132,7 @@ fn invalid(text: &str) -> SitesRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_reader::definitions::SegmentKind;
 
     #[test]
     fn days_and_minutes() {

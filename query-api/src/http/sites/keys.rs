@@ -1,10 +1,10 @@
 //! `/api/sites/{domain}/keys`: API keys of a site, as far as the caller's own key reaches. Only a key's hash is kept; it is shown once.
 
+use super::kept::permitted;
 use super::refusal::SitesRefusal;
-use super::segments::permit;
 use crate::control::{Grant, Right};
 use crate::error::ApiError;
-use crate::http::api::{grant, read_json};
+use crate::http::api::read_json;
 use crate::service::{Service, rfc3339};
 use axum::Json;
 use axum::body::Body;
@@ -32,7 +32,7 @@ pub(super) async fn index(
     Path(domain): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let (grant, site) = owner(&service, &headers, &domain, LIST).await?;
+    let (grant, site) = permitted(&service, &headers, &domain, Right::ChangeSite, LIST).await?;
     let keys = service.directory.keys_of(&grant, &site);
     let keys: Vec<Value> = keys.iter().map(|key| shown(&service, &grant, key)).collect();
     let grantable: Vec<&str> = service.directory.grantable(&grant).into_iter().map(Scope::name).collect();
@@ -51,7 +51,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let (grant, site) = owner(&service, &headers, &domain, CREATE).await?;
+    let (grant, site) = permitted(&service, &headers, &domain, Right::ChangeSite, CREATE).await?;
     let scopes = scopes(&read_json(body).await?)?;
     let grantable = service.directory.grantable(&grant);
     if !scopes.iter().all(|scope| grantable.contains(scope)) {
@@ -76,19 +76,11 @@ pub(super) async fn remove(
     Path((domain, key_id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let (grant, site) = owner(&service, &headers, &domain, DELETE).await?;
+    let (grant, site) = permitted(&service, &headers, &domain, Right::ChangeSite, DELETE).await?;
     let keys = service.directory.keys_of(&grant, &site);
     let key = keys.iter().find(|key| key.id == key_id).ok_or(SitesRefusal::HeldKey)?;
     service.directory.remove_key(&key.id).await?;
     Ok(Json(json!({"revoked": key.id})))
-}
-
-/// Who may change the site, and the site.
-async fn owner(service: &Service, headers: &HeaderMap, domain: &str, what: &'static str) -> Result<(Grant, Site), ApiError> {
-    let grant = grant(service, headers).await?;
-    let site = service.directory.authorise(&grant, domain).await?;
-    permit(service, &grant, Right::ChangeSite, &site, what).await?;
-    Ok((grant, site))
 }
 
 fn scopes(body: &Value) -> Result<Vec<Scope>, SitesRefusal> {

@@ -6,6 +6,7 @@ mod change;
 mod custom_props;
 mod goals;
 mod guests;
+mod kept;
 mod keys;
 mod page;
 mod params;

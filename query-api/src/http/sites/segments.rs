@@ -1,11 +1,9 @@
 //! `/api/segments`: filters saved under a name, for oneself or for all who read the site. Queries name them as `["is", "segment", [id]]`.
 
-use super::params::Params;
+use super::kept::{is_visible, kind, permit, read, right_to_keep};
 use super::refusal::SitesRefusal;
-use crate::control::{Grant, Right};
 use crate::error::ApiError;
-use crate::http::api::grant;
-use crate::query::{self, Refusal};
+use crate::query;
 use crate::service::Service;
 use axum::Json;
 use axum::body::Body;
@@ -13,7 +11,6 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use weir_event::site::Site;
 use weir_reader::definitions::{Definitions, Segment, SegmentKind};
 
 /// Most segments of a site.
@@ -40,7 +37,7 @@ pub(super) async fn index(
     let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
     drop(params);
     let definitions = service.directory.definitions(site.id);
-    let visible = definitions.segments.iter().rev().filter(|segment| is_visible(segment, &grant));
+    let visible = definitions.segments.iter().rev().filter(|segment| is_visible(segment.kind, &segment.owner, &grant));
     Ok(Json(visible.map(shown).collect()))
 }
 
@@ -57,12 +54,8 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     let (grant, params, site) = read(&service, &headers, query.as_deref(), body).await?;
-    let (kind, right) = match params.text("type").as_deref() {
-        Some("personal") => (SegmentKind::Personal, Right::KeepSegments),
-        Some("site") => (SegmentKind::Site, Right::ChangeSite),
-        _ => return Err(invalid("type must be personal or site").into()),
-    };
-    permit(&service, &grant, right, &site, CREATE).await?;
+    let kind = kind(&params)?;
+    permit(&service, &grant, right_to_keep(kind), &site, CREATE).await?;
     let name = params.text("name").unwrap_or_default().trim().to_owned();
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return Err(invalid("name should be 1 to 255 byte(s)").into());
@@ -93,42 +86,16 @@ pub(super) async fn remove(
     drop(params);
     let definitions = service.directory.definitions(site.id);
     let id: Option<u64> = segment_id.parse().ok();
-    let segment = definitions.segments.iter().find(|segment| Some(segment.id) == id && is_visible(segment, &grant));
+    let segment =
+        definitions.segments.iter().find(|segment| Some(segment.id) == id && is_visible(segment.kind, &segment.owner, &grant));
     let segment = segment.ok_or(SitesRefusal::Segment { id: segment_id })?;
-    let right = if segment.kind == SegmentKind::Site { Right::ChangeSite } else { Right::KeepSegments };
-    permit(&service, &grant, right, &site, DELETE).await?;
+    permit(&service, &grant, right_to_keep(segment.kind), &site, DELETE).await?;
     let changed = service.directory.define(&site, |definitions| {
         definitions.segments.retain(|known| known.id != segment.id);
         Ok::<(), SitesRefusal>(())
     });
     changed.await??;
     Ok(Json(shown(segment)))
-}
-
-/// Who asks, what, and about which site that he reads.
-pub(super) async fn read(
-    service: &Service,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    body: Body,
-) -> Result<(Grant, Params, Site), ApiError> {
-    let grant = grant(service, headers).await?;
-    let params = Params::read(headers, query, body).await?;
-    let site_id = params.text("site_id").filter(|site| !site.is_empty()).ok_or(Refusal::MissingSite)?;
-    let site = service.directory.authorise(&grant, &site_id).await?;
-    Ok((grant, params, site))
-}
-
-/// Who reads a site may not therefore change what is saved for it.
-pub(super) async fn permit(
-    service: &Service,
-    grant: &Grant,
-    right: Right,
-    site: &Site,
-    what: &'static str,
-) -> Result<(), ApiError> {
-    let permitted = service.directory.authorise_to(grant, right, &site.domain).await?;
-    if permitted.is_some() { Ok(()) } else { Err(SitesRefusal::Permission(what).into()) }
 }
 
 /// Adds a segment, unless the very same is there.
@@ -155,10 +122,6 @@ fn check_filters(filters: &Value, definitions: &Definitions) -> Result<(), ApiEr
         return Err(invalid("filters should be at most 5120 byte(s)").into());
     }
     Ok(query::check_segment(filters, definitions)?)
-}
-
-fn is_visible(segment: &Segment, grant: &Grant) -> bool {
-    segment.kind == SegmentKind::Site || (segment.owner == grant.id && !grant.is_link())
 }
 
 fn shown(segment: &Segment) -> Value {

@@ -1,11 +1,11 @@
 //! `/api/sites/{domain}/settings`: how a site is set up, as the dashboard shows and changes it.
 
 use super::change;
+use super::kept::permitted;
 use super::refusal::SitesRefusal;
-use super::segments::permit;
 use crate::control::{Grant, Right};
 use crate::error::ApiError;
-use crate::http::api::{grant, read_json};
+use crate::http::api::read_json;
 use crate::limits::Tenant;
 use crate::service::{Service, rfc3339};
 use axum::Json;
@@ -31,9 +31,7 @@ pub(super) async fn show(
     Path(domain): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let grant = grant(&service, &headers).await?;
-    let site = service.directory.authorise(&grant, &domain).await?;
-    permit(&service, &grant, Right::ReadSite, &site, READ).await?;
+    let (grant, site) = permitted(&service, &headers, &domain, Right::ReadSite, READ).await?;
     Ok(Json(shown(&service, &grant, &site).await?))
 }
 
@@ -49,9 +47,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let grant = grant(&service, &headers).await?;
-    let site = service.directory.authorise(&grant, &domain).await?;
-    permit(&service, &grant, Right::ChangeSite, &site, CHANGE).await?;
+    let (grant, site) = permitted(&service, &headers, &domain, Right::ChangeSite, CHANGE).await?;
     let body = read_json(body).await?;
     change::apply(&mut site.clone(), &body)?;
     let changed = service.directory.update_site(&site, |site| {
