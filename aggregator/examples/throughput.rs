@@ -41,6 +41,7 @@ async fn main() -> Outcome<()> {
                 user: (*user).to_owned(),
                 password: (*password).to_owned(),
                 inbox_prefix: String::new(),
+                ca_file: None,
             };
             through_nats(nats, events.parse()?).await
         }

@@ -1,7 +1,6 @@
 //! The committed side of a partition: its manifest, moved by one compare-and-set after the other.
 
 use crate::Shared;
-use crate::balance::{self, Mismatch};
 use crate::status::now_ms;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::{self, HeadKey, Swap};
 use weir_reader::{ReaderError, manifests};
-use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, StreamIdentity};
+use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, Mismatch};
 
 /// A commit that takes longer is given up: the sweeper may delete files that no manifest names after a day.
 const COMMIT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -20,8 +19,8 @@ pub(crate) enum CommitError {
     /// Somebody else moved the head: everything read from it is out of date.
     #[error("another aggregator moved the head")]
     Lost,
-    /// NATS was away for an hour.
-    #[error("the commit took longer than an hour")]
+    /// NATS was away for an hour, or this process stood still.
+    #[error("the commit took longer than an hour; it is given up and made again")]
     Expired,
     /// Reading or writing failed.
     #[error(transparent)]
@@ -78,29 +77,10 @@ pub(crate) struct Committed {
 impl Committed {
     /// What stands before the first commit: revision 0, nothing sealed.
     pub(crate) fn nothing(region: &str, partition: u32, stream: &str, created: &str) -> Self {
-        let manifest = Manifest {
-            version: MANIFEST_VERSION,
-            revision: 0,
-            parent: None,
-            region: region.to_owned(),
-            partition,
-            sealed_seq: 0,
-            sealed_stream_ms: 0,
-            parts: Vec::new(),
-            state: Vec::new(),
-            archived_seq: 0,
-            logic: Vec::new(),
-            stream: StreamIdentity { name: stream.to_owned(), created: created.to_owned(), sealed_message_id: String::new() },
-            written_ms: 0,
-            accepted: Some(0),
-            checkpoints: Vec::new(),
-            promotion: None,
-        };
+        let manifest = Manifest::nothing(region, partition, stream, created);
         Self { manifest, name: None, checksum: String::new(), kv_revision: 0 }
     }
-}
 
-impl Committed {
     /// What a line's head names; `None` when nothing was committed yet.
     pub(crate) async fn load(shared: &Shared, line: &Line, partition: u32) -> Result<Option<Self>, ReaderError> {
         let key = line.head_key(&shared.config.region, partition);
@@ -130,6 +110,11 @@ impl Commits {
         self.committed.lock().await.manifest.clone()
     }
 
+    /// Whether it is what is served, and no shadow.
+    pub(crate) fn is_served(&self) -> bool {
+        self.line == Line::Served
+    }
+
     /// Returns once somebody else moved the head.
     pub(crate) async fn lost(&self) {
         self.lost.cancelled().await;
@@ -137,9 +122,13 @@ impl Commits {
 
     /// Commits what `change` makes of the manifest, if it balances; `None` = it no longer fits, nothing is done. Returns the manifest as it then stands.
     ///
+    /// `begun_ms` is when the first of the files that it names was stored (Unix milliseconds): they may be gone if that is long ago, as when
+    /// this machine slept.
+    ///
     /// Dropped half way, the commit may have happened or not: this must not be used again then.
     pub(crate) async fn commit(
         &self,
+        begun_ms: u64,
         change: impl FnOnce(&mut Manifest) -> bool + Send,
     ) -> Result<Option<Manifest>, CommitError> {
         let mut committed = self.committed.lock().await;
@@ -152,7 +141,8 @@ impl Commits {
         if !change(&mut manifest) {
             return Ok(None);
         }
-        balance::check_manifest(&manifest)?;
+        manifest.check_balance()?;
+        manifest.version = MANIFEST_VERSION;
         manifest.revision += 1;
         manifest.parent.clone_from(&committed.name);
         manifest.written_ms = now_ms();
@@ -170,6 +160,9 @@ impl Commits {
             commit_id,
         };
         let key = self.line.head_key(&self.shared.config.region, self.partition);
+        if now_ms().saturating_sub(begun_ms) > COMMIT_TIMEOUT.as_millis() as u64 {
+            return Err(CommitError::Expired);
+        }
         let swap = heads::compare_and_set(&self.shared.jetstream, &key, committed.kv_revision, &head);
         match tokio::time::timeout(COMMIT_TIMEOUT, swap).await {
             Ok(Ok(Swap::Committed { kv_revision })) => {

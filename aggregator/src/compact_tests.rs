@@ -4,6 +4,7 @@ use crate::write::write_flush;
 use std::collections::BTreeMap;
 use std::path::Path;
 use weir_rollup::ledger;
+use weir_rollup::manifest::PartLedger;
 use weir_rollup::merge::{Limits, plan};
 use weir_rollup::row::{ControlRow, EventRow};
 
@@ -34,15 +35,18 @@ impl Folder {
     fn part(&self, name: &str, level: Level, mut rows: Vec<EventRow>, controls: &[ControlRow]) -> Input {
         let path = self.path().join(name);
         let part = write(&limits(self.path()), &path, &label(name, level), &mut rows, controls).unwrap();
-        Input { part, path }
+        Input { part, path: path.into() }
     }
 
     fn merge(&mut self, inputs: &[Input], ids_from_ms: i64) -> Result<(Job, Merged), WriteError> {
+        self.merge_keeping(inputs, &Keeping { ids_from_ms, ledger_apart: Vec::new(), part_bytes: u64::MAX })
+    }
+
+    fn merge_keeping(&mut self, inputs: &[Input], keeping: &Keeping) -> Result<(Job, Merged), WriteError> {
         let parts: Vec<Part> = inputs.iter().map(|input| input.part.clone()).collect();
         let job = plan(&parts, &Limits { flush_parts: 2, ..Limits::default() }).expect("a job");
         let limits = limits(self.path());
-        let keeping = Keeping { ids_from_ms, ledger_apart: Vec::new() };
-        run(&limits, &Interrupt::default(), inputs, &job, &keeping, self).map(|merged| (job, merged))
+        run(&limits, &Interrupt::default(), inputs, &job, keeping, self).map(|merged| (job, merged))
     }
 }
 
@@ -80,7 +84,7 @@ fn a_merge_holds_exactly_the_rows_visits_and_controls_of_its_inputs() {
     let hours: Vec<i64> = merged.outputs.iter().map(|output| (output.part.min_event_ms - HOUR_START_MS) / 3_600_000).collect();
     assert_eq!(hours, [0, 1, 2]);
     assert!(merged.outputs.iter().all(|output| output.part.level == Level::Hour && output.part.bytes > 0));
-    let before = content(inputs.iter().map(|input| input.path.as_path()));
+    let before = content(inputs.iter().map(|input| input.path.path()));
     assert_eq!(content(merged.outputs.iter().map(|output| output.file.as_path())), before);
     assert!(!before[2].is_empty());
     for output in &merged.outputs {
@@ -91,6 +95,39 @@ fn a_merge_holds_exactly_the_rows_visits_and_controls_of_its_inputs() {
         );
         assert!(connection.query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap(), "sorted");
     }
+}
+
+#[test]
+fn a_large_period_is_divided_by_site_and_never_by_time() {
+    let mut folder = Folder::new();
+    let of_site = |site_id: u32, count: u64| {
+        let mut rows = rows(u64::from(site_id) * 1000, count, 1);
+        for row in &mut rows {
+            row.site_id = site_id;
+        }
+        rows
+    };
+    let sites = [of_site(3, 900), of_site(1, 3000), of_site(7, 700), of_site(9, 800)].concat();
+    let inputs = [folder.part("a", Level::Flush, sites, &controls(1)), folder.part("b", Level::Flush, of_site(8, 900), &[])];
+    let bytes: u64 = inputs.iter().map(|input| input.part.bytes).sum();
+    let keeping = Keeping { ids_from_ms: KEEP_ALL, ledger_apart: Vec::new(), part_bytes: bytes / 4 };
+    let (_, merged) = folder.merge_keeping(&inputs, &keeping).unwrap();
+    let told: Vec<(u32, u32, u64)> =
+        merged.outputs.iter().map(|Output { part, .. }| (part.min_site_id, part.max_site_id, part.rows)).collect();
+    assert_eq!(told, [(1, 1, 3000), (3, 7, 1600), (8, 9, 1700)]);
+    let before = content(inputs.iter().map(|input| input.path.path()));
+    assert_eq!(content(merged.outputs.iter().map(|output| output.file.as_path())), before);
+    assert_eq!(merged.outputs.iter().map(|output| output.part.accepted()).sum::<u64>(), 6300);
+}
+
+#[test]
+fn what_is_left_when_sites_are_divided_goes_to_the_last_range() {
+    let divide = |counts: &[(u32, u64)]| divide_sites(counts, 10);
+    assert_eq!(divide(&[]), [0..=u32::MAX]);
+    assert_eq!(divide(&[(1, 4), (5, 15)]), [0..=u32::MAX]);
+    assert_eq!(divide(&[(1, 4), (5, 15), (6, 9), (9, 1)]), [0..=5, 6..=u32::MAX]);
+    assert_eq!(divide(&[(1, 50), (2, 1), (3, 9), (4, 9)]), [0..=1, 2..=u32::MAX]);
+    assert_eq!(divide(&[(1, 10), (u32::MAX, 10)]), [0..=1, 2..=u32::MAX]);
 }
 
 #[test]
@@ -116,7 +153,7 @@ fn an_hour_without_new_rows_is_left_alone_and_one_with_new_rows_is_written_anew(
     replaced.sort();
     assert_eq!(replaced, ["a", "b", "hour0"]);
     assert_eq!(merged.outputs.iter().map(|output| output.part.rows).collect::<Vec<_>>(), [1500, 500]);
-    let before = content(inputs.iter().filter(|input| input.part.name != "hour1").map(|input| input.path.as_path()));
+    let before = content(inputs.iter().filter(|input| input.part.name != "hour1").map(|input| input.path.path()));
     assert_eq!(content(merged.outputs.iter().map(|output| output.file.as_path())), before);
 }
 
@@ -148,7 +185,7 @@ fn a_merge_that_is_told_to_end_changes_nothing() {
         &interrupt,
         &inputs,
         &job,
-        &Keeping { ids_from_ms: KEEP_ALL, ledger_apart: Vec::new() },
+        &Keeping { ids_from_ms: KEEP_ALL, ledger_apart: Vec::new(), part_bytes: u64::MAX },
         &mut folder,
     );
     assert!(matches!(result, Err(WriteError::Interrupted)));
@@ -183,7 +220,7 @@ fn a_merge_counts_what_its_inputs_counted_each_hour_with_its_period() {
         let path = folder.path().join(name);
         let ledger = [ledger_of(&rows), refused.to_vec()].concat();
         let part = write_flush(&limits(folder.path()), &path, &label(name, Level::Flush), &mut rows, &[], &ledger).unwrap();
-        Input { part, path }
+        Input { part, path: path.into() }
     };
     let inputs = [
         part("a", rows(1, 300, 3), &[refused(0, 2, 900), refused(1, 1, 7), refused(9, 4, 8), refused(-5, 1, 2)]),
@@ -192,7 +229,7 @@ fn a_merge_counts_what_its_inputs_counted_each_hour_with_its_period() {
     ];
     let (_, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
     let files = |inputs: &[(&Path, u32)]| ledgers(inputs);
-    let before = files(&inputs.iter().map(|input| (input.path.as_path(), 2)).collect::<Vec<_>>());
+    let before = files(&inputs.iter().map(|input| (input.path.path(), 2)).collect::<Vec<_>>());
     let outputs: Vec<(&Path, u32)> = merged.outputs.iter().map(|output| (output.file.as_path(), output.part.format)).collect();
     assert_eq!(files(&outputs), before);
     let hours = |output: &Output| {
@@ -211,7 +248,7 @@ fn a_part_of_format_1_is_merged_and_its_events_are_its_ledger() {
     let mut folder = Folder::new();
     let mut inputs =
         [folder.part("a", Level::Flush, rows(1, 100, 1), &[]), folder.part("b", Level::Flush, rows(100, 100, 1), &[])];
-    let connection = duckdb::Connection::open(&inputs[0].path).unwrap();
+    let connection = duckdb::Connection::open(inputs[0].path.path()).unwrap();
     connection.execute_batch("DROP TABLE ledger").unwrap();
     drop(connection);
     (inputs[0].part.format, inputs[0].part.ledger) = (1, None);
@@ -220,4 +257,45 @@ fn a_part_of_format_1_is_merged_and_its_events_are_its_ledger() {
     assert_eq!(merged.outputs.len(), 1);
     assert_eq!((merged.outputs[0].part.format, merged.outputs[0].part.accepted()), (2, 200));
     assert_eq!(ledgers(&[(&merged.outputs[0].file, 2)]), before);
+}
+
+/// A file as a program of then wrote it; `tests/formats` is never written anew.
+fn of_format(folder: &Folder, format: u32, packed: &[u8]) -> Input {
+    let path = folder.path().join(format!("format{format}"));
+    std::fs::write(&path, zstd::decode_all(packed).unwrap()).unwrap();
+    let at_ms = 1_736_942_400_000 + i64::from(format) * 60_000;
+    let ledger = PartLedger { accepted: 6, min_hour_ms: 1_736_942_400_000, max_hour_ms: 1_736_942_400_000 };
+    let part = Part {
+        name: format!("format{format}"),
+        level: Level::Flush,
+        min_seq: u64::from(format) * 10,
+        max_seq: u64::from(format) * 10 + 2,
+        min_event_ms: at_ms,
+        max_event_ms: at_ms + 5_000,
+        min_site_id: 1,
+        max_site_id: 1,
+        rows: 6,
+        bytes: 1,
+        content_checksum: String::new(),
+        format,
+        ledger: (format >= 2).then_some(ledger),
+        file_checksum: None,
+    };
+    Input { part, path: path.into() }
+}
+
+#[test]
+fn files_of_every_format_there_was_are_read() {
+    let mut folder = Folder::new();
+    let inputs = [
+        of_format(&folder, 1, include_bytes!("../tests/formats/format-1.duckdb.zst")),
+        of_format(&folder, 2, include_bytes!("../tests/formats/format-2.duckdb.zst")),
+    ];
+    let before = content(inputs.iter().map(|input| input.path.path()));
+    let (_, merged) = folder.merge(&inputs, KEEP_ALL).unwrap();
+    let outputs: Vec<(&Path, u32)> = merged.outputs.iter().map(|output| (output.file.as_path(), output.part.format)).collect();
+    assert_eq!(content(outputs.iter().map(|(file, _)| *file)), before);
+    let hour = |kind: &str| (1, 1_736_942_400_000, kind.to_owned());
+    let expected = [(hour("accepted"), (12, 22)), (hour("bots"), (4, 22)), (hour("rejected:url"), (3, 22))];
+    assert_eq!(ledgers(&outputs), BTreeMap::from(expected));
 }

@@ -1,8 +1,10 @@
 //! Settings of the aggregator.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
 use weir_reader::NatsConfig;
+use weir_reader::store::StoreConfig;
 use weir_rollup::rules::RuleData;
 
 /// Settings of the aggregator. Filled by the program that runs it; the variables named here are those of `weir`.
@@ -14,9 +16,9 @@ pub struct Config {
     pub region: String,
     /// Numbers of the partitions to fold.
     pub partitions: Vec<u32>,
-    /// Root of the object store, `$WEIR_HOME/files`.
-    pub files: PathBuf,
-    /// Folder for unfinished files, `$WEIR_HOME/.work`; on the same disk as `files`.
+    /// Where the object store is; default: the folder `$WEIR_HOME/files`.
+    pub files: StoreConfig,
+    /// Folder for unfinished files, `$WEIR_HOME/.work`; on the same disk as `files`, or as the cache of a bucket.
     pub work: PathBuf,
     /// Longest time that a folded batch waits for its commit, milliseconds; default 60,000.
     pub flush_after_ms: u64,
@@ -40,8 +42,18 @@ pub struct Config {
     pub checkpoints_kept: usize,
     /// How long the rollback of a promotion is offered, milliseconds; default 7 days. Until then its former parts stay.
     pub rollback_offered_ms: u64,
+    /// Whether raw batches are kept in the archive; default true. Without it, history lives only as long as the stream has it.
+    pub archive: bool,
+    /// So many small objects of the archive are merged without waiting for the end of their hour; default 64.
+    pub archive_objects_max: usize,
+    /// How long the stream keeps messages that are sealed and archived, milliseconds; default 7 days.
+    pub stream_retention_ms: u64,
+    /// How long the archive keeps raw batches, milliseconds; default 400 days.
+    pub archive_retention_ms: u64,
     /// The program's own rules; default: the built-in ones.
     pub rules: Option<RuleData>,
+    /// Address on which health and metrics are told; default: none.
+    pub monitor: Option<SocketAddr>,
 }
 
 /// Why settings cannot be used.
@@ -66,7 +78,7 @@ impl Config {
             nats,
             region: region.to_owned(),
             partitions,
-            files: home.join("files"),
+            files: home.join("files").into(),
             work: home.join(".work"),
             flush_after_ms: 60_000,
             flush_rows_max: 250_000,
@@ -79,7 +91,12 @@ impl Config {
             checkpoint_every_ms: 24 * 3_600_000,
             checkpoints_kept: 400,
             rollback_offered_ms: 7 * 24 * 3_600_000,
+            archive: true,
+            archive_objects_max: 64,
+            stream_retention_ms: 7 * 24 * 3_600_000,
+            archive_retention_ms: 400 * 24 * 3_600_000,
             rules: None,
+            monitor: None,
         }
     }
 
@@ -103,7 +120,12 @@ impl Config {
         in_range("manifests_kept", self.manifests_kept as u64, 2, 100_000, "2 to 100,000")?;
         in_range("checkpoint_every_ms", self.checkpoint_every_ms, 1, 3_155_760_000_000, "1 to 100 years")?;
         in_range("checkpoints_kept", self.checkpoints_kept as u64, 1, 4_000, "1 to 4,000")?;
-        in_range("rollback_offered_ms", self.rollback_offered_ms, 60_000, 3_155_760_000_000, "a minute to 100 years")
+        in_range("rollback_offered_ms", self.rollback_offered_ms, 60_000, 3_155_760_000_000, "a minute to 100 years")?;
+        in_range("archive_objects_max", self.archive_objects_max as u64, 2, 1_000, "2 to 1,000")?;
+        in_range("stream_retention_ms", self.stream_retention_ms, 1, 3_155_760_000_000, "1 to 100 years")?;
+        let beyond_stream = self.stream_retention_ms..=3_155_760_000_000;
+        let is_longer = beyond_stream.contains(&self.archive_retention_ms);
+        check("archive_retention_ms", &self.archive_retention_ms.to_string(), is_longer, "the stream's retention to 100 years")
     }
 }
 
@@ -125,6 +147,7 @@ mod tests {
             user: String::new(),
             password: String::new(),
             inbox_prefix: String::new(),
+            ca_file: None,
         };
         Config::new(nats, "local", vec![0, 1], std::path::Path::new("/nowhere"))
     }
@@ -147,6 +170,9 @@ mod tests {
             ("checkpoint_every_ms", Config { checkpoint_every_ms: 0, ..config() }),
             ("checkpoints_kept", Config { checkpoints_kept: 0, ..config() }),
             ("rollback_offered_ms", Config { rollback_offered_ms: 0, ..config() }),
+            ("archive_objects_max", Config { archive_objects_max: 1, ..config() }),
+            ("stream_retention_ms", Config { stream_retention_ms: 0, ..config() }),
+            ("archive_retention_ms", Config { archive_retention_ms: 3_600_000, ..config() }),
         ] {
             assert!(matches!(wrong.validate(), Err(ConfigError::Range { field: found, .. }) if found == field), "{field}");
         }

@@ -1,6 +1,7 @@
 //! Why the aggregator as a whole cannot run.
 
 use crate::config::ConfigError;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
 use weir_reader::ReaderError;
@@ -27,6 +28,15 @@ pub enum RunError {
     Work {
         /// The folder.
         path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The port for health and metrics is taken or not ours.
+    #[error("cannot listen on {listen} for health and metrics: {cause}; choose another WEIR_METRICS_PORT")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
         /// What the system says.
         #[source]
         cause: std::io::Error,

@@ -1,18 +1,21 @@
 //! Flush: pending rows and the fold's state become files, then a commit names them.
 
-use crate::balance::{self, Mismatch};
+use crate::archive::{self, ArchivingError};
+use crate::balance;
 use crate::commits::{CommitError, Commits};
 use crate::duck::DuckLimits;
+use crate::erase_archive;
 use crate::pending::{LastFolded, Pending};
 use crate::status::now_ms;
+use crate::work::discard;
 use crate::write::{self, Label, WriteError};
 use crate::{Config, Shared};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use weir_reader::{ReaderError, states};
 use weir_rollup::fold::{STATE_BYTES_MAX, State};
-use weir_rollup::logic;
-use weir_rollup::manifest::{Checkpoint, Level, LogicFrom, Manifest, ObjectRef, Part};
+use weir_rollup::manifest::{Keep, Level, LogicFrom, Manifest, Mismatch, Part, Sealed};
 
 /// Why a flush failed. The stream still has everything: reload and fold again.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,8 @@ pub(crate) enum FlushError {
     Write(#[from] WriteError),
     #[error("a file could not be stored: {0}")]
     Store(#[from] ReaderError),
+    #[error("the raw batches could not be archived: {0}")]
+    Archive(#[from] ArchivingError),
     #[error(transparent)]
     Commit(#[from] CommitError),
     #[error("the ledger does not balance: {0}")]
@@ -29,7 +34,7 @@ pub(crate) enum FlushError {
     Task(#[from] tokio::task::JoinError),
     /// A state that no restart could read must not be committed.
     #[error(
-        "the state has {size_bytes} bytes, the limit is {limit_bytes}: the partition has more events in two hours than it can hold"
+        "the state has {size_bytes} bytes, the limit is {limit_bytes}: the partition has more visits in two hours than it can hold"
     )]
     StateTooLarge { size_bytes: usize, limit_bytes: usize },
     /// Merges never take the partition's last word, so a flush always fits.
@@ -44,6 +49,15 @@ impl FlushError {
             self,
             Self::Unbalanced(_) | Self::Commit(CommitError::Unbalanced(_)) | Self::Write(WriteError::LedgerDiffers { .. })
         )
+    }
+}
+
+/// How long things are kept for replays and rollbacks.
+fn keep(config: &Config) -> Keep {
+    Keep {
+        checkpoint_every_ms: config.checkpoint_every_ms,
+        checkpoints: config.checkpoints_kept,
+        rollback_offered_ms: config.rollback_offered_ms,
     }
 }
 
@@ -67,23 +81,45 @@ pub(crate) async fn flush(
     partition: u32,
     commits: &Commits,
     logic: &LogicFrom,
-    pending: Pending,
+    mut pending: Pending,
     state: State,
 ) -> Result<(State, Option<Manifest>), FlushError> {
     let Some(last) = pending.last().cloned() else { return Ok((state, None)) };
+    let erasures = pending.erasures();
+    let listed = commits.manifest().await.erasures;
+    let covering = [listed, erasures.clone()].concat();
+    erase_archive::erase_pending(&mut pending, &covering);
+    pending.erase(&covering);
     balance::check_pending(&pending)?;
-    let started = Instant::now();
+    let (started, begun_ms) = (Instant::now(), now_ms());
     let (rows, accepted) = (pending.rows.len(), pending.counts.accepted);
-    let (part, encoded, state) = {
+    let raw = archive::store_flush(shared, partition, commits, std::mem::take(&mut pending.raw));
+    let written = async {
         let shared = Arc::clone(shared);
         let label = label(&shared, partition, &logic.logic, &last);
         tokio::task::spawn_blocking(move || {
-            let part = write_part(&shared, &label, pending)?;
+            let written = write_part(&shared, &label, pending)?;
             tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "part written");
             let encoded = state.encode();
-            Ok::<_, FlushError>((part, encoded, state))
+            Ok::<_, FlushError>((written, encoded, state))
         })
-        .await??
+        .await?
+    };
+    let (written, archive) = tokio::join!(written, raw);
+    if archive.is_err()
+        && let Ok((Some((_, file)), ..)) = &written
+    {
+        // It will be written anew.
+        discard(file);
+    }
+    let (written, encoded, state) = written?;
+    let archive = archive?;
+    let part = match written {
+        Some((part, file)) => {
+            shared.store.put_file(&file, &part.name).await?;
+            Some(part)
+        }
+        None => None,
     };
     let state_bytes = encoded.len();
     if state_bytes > STATE_BYTES_MAX {
@@ -93,25 +129,19 @@ pub(crate) async fn flush(
     let name = states::name(&shared.config.region, partition, last.seq, &uuid::Uuid::new_v4().simple().to_string());
     let state_object = states::put(&shared.store, &name, encoded).await?;
     tracing::debug!(partition, duration_ms = started.elapsed().as_millis() as u64, "state stored");
-    let logic = logic.clone();
-    let Config { checkpoint_every_ms, checkpoints_kept, rollback_offered_ms, .. } = shared.config;
-    let committed = commits
-        .commit(move |manifest| {
-            if manifest.sealed_seq >= last.seq {
-                return false;
-            }
-            note_logic(&mut manifest.logic, manifest.sealed_seq, logic);
-            manifest.parts.extend(part);
-            manifest.accepted = manifest.accepted.map(|before| before + accepted);
-            manifest.sealed_seq = last.seq;
-            manifest.sealed_stream_ms = manifest.sealed_stream_ms.max(last.stream_ms);
-            manifest.stream.sealed_message_id = last.message_id;
-            note_checkpoint(manifest, &state_object, checkpoint_every_ms, checkpoints_kept);
-            manifest.state = vec![state_object];
-            expire_rollback(manifest, now_ms(), rollback_offered_ms);
-            true
-        })
-        .await?;
+    let sealed = Sealed {
+        part,
+        archive,
+        state: state_object,
+        seq: last.seq,
+        stream_ms: last.stream_ms,
+        message_id: last.message_id,
+        accepted,
+        logic: logic.clone(),
+        erasures,
+    };
+    let keep = keep(&shared.config);
+    let committed = commits.commit(begun_ms, move |manifest| manifest.seal(sealed, &keep, now_ms())).await?;
     let Some(manifest) = committed else { return Err(FlushError::Ahead) };
     tracing::info!(
         partition,
@@ -137,75 +167,18 @@ fn label(shared: &Shared, partition: u32, logic: &str, last: &LastFolded) -> Lab
     }
 }
 
-/// Writes and stores the part; `None` when nothing was received: then only the sealed sequence moves.
-fn write_part(shared: &Shared, label: &Label, mut pending: Pending) -> Result<Option<Part>, FlushError> {
+/// Writes the part, and tells where; `None` when nothing was received: then only the sealed sequence moves.
+fn write_part(shared: &Shared, label: &Label, mut pending: Pending) -> Result<Option<(Part, PathBuf)>, FlushError> {
     let ledger = pending.book.rows();
     if pending.rows.is_empty() && pending.controls.is_empty() && ledger.is_empty() {
         return Ok(None);
     }
     let file = shared.work.file();
-    let part = write::write_flush(&duck_limits(shared), &file, label, &mut pending.rows, &pending.controls, &ledger)?;
-    shared.store.adopt(&file, &label.name)?;
-    Ok(Some(part))
-}
-
-/// Rows after `sealed_seq` are made with `logic`, wherever it says that it begins.
-pub(crate) fn note_logic(history: &mut Vec<LogicFrom>, sealed_seq: u64, logic: LogicFrom) {
-    if logic::at(history, sealed_seq + 1).is_none_or(|at| (&at.logic, at.pinned) != (&logic.logic, logic.pinned)) {
-        history.push(LogicFrom { from_seq: sealed_seq + 1, ..logic });
-    }
-}
-
-/// Ends the offer to roll a promotion back when its time is over: merges may cross it, and its former parts may go.
-fn expire_rollback(manifest: &mut Manifest, now_ms: u64, offered_ms: u64) {
-    if let Some(promotion) = &mut manifest.promotion
-        && now_ms.saturating_sub(promotion.at_ms) > offered_ms
-    {
-        promotion.former = None;
-    }
-}
-
-/// Keeps the state at what is sealed now as a checkpoint when it is the first of its stretch of time.
-fn note_checkpoint(manifest: &mut Manifest, state: &ObjectRef, every_ms: u64, kept: usize) {
-    let stretch = |ms: u64| ms / every_ms.max(1);
-    let (seq, stream_ms) = (manifest.sealed_seq, manifest.sealed_stream_ms);
-    if manifest.checkpoints.last().is_none_or(|last| stretch(last.stream_ms) < stretch(stream_ms)) {
-        let message_id = manifest.stream.sealed_message_id.clone();
-        manifest.checkpoints.push(Checkpoint { seq, stream_ms, message_id, state: state.clone() });
-        let surplus = manifest.checkpoints.len().saturating_sub(kept);
-        manifest.checkpoints.drain(..surplus);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_logic_history_grows_only_when_the_logic_changes() {
-        let mut history = Vec::new();
-        let pinned = LogicFrom { pinned: true, ..LogicFrom::new(1, "1-b") };
-        for (sealed_seq, logic) in [
-            (0, LogicFrom::new(1, "1-a")),
-            (9, LogicFrom::new(1, "1-a")),
-            (20, LogicFrom::new(1, "1-b")),
-            (30, pinned.clone()),
-            (40, pinned),
-        ] {
-            note_logic(&mut history, sealed_seq, logic);
+    match write::write_flush(&duck_limits(shared), &file, label, &mut pending.rows, &pending.controls, &ledger) {
+        Ok(part) => Ok(Some((part, file))),
+        Err(error) => {
+            discard(&file);
+            Err(error.into())
         }
-        let told: Vec<(u64, &str, bool)> = history.iter().map(|from| (from.from_seq, from.logic.as_str(), from.pinned)).collect();
-        assert_eq!(told, [(1, "1-a", false), (21, "1-b", false), (31, "1-b", true)]);
-    }
-
-    #[test]
-    fn the_first_state_of_a_stretch_is_kept_and_the_oldest_go() {
-        let mut manifest = crate::commits::Committed::nothing("local", 0, "S", "t").manifest;
-        let state = ObjectRef { name: "s".to_owned(), checksum: String::new() };
-        for (seq, stream_ms) in [(1, 5), (2, 6), (3, 100), (4, 199), (5, 300), (9, 400)] {
-            (manifest.sealed_seq, manifest.sealed_stream_ms) = (seq, stream_ms);
-            note_checkpoint(&mut manifest, &state, 100, 3);
-        }
-        assert_eq!(manifest.checkpoints.iter().map(|checkpoint| checkpoint.seq).collect::<Vec<_>>(), [3, 5, 9]);
     }
 }

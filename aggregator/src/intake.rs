@@ -10,8 +10,8 @@ use std::time::Instant;
 use weir_event::codec::{self, DecodeError};
 use weir_event::model::EventBatch;
 use weir_reader::stream::Delivered;
-use weir_rollup::fold::{self, Arrival, Counts, Jump, KnownIds, OldRetry, State};
-use weir_rollup::manifest::{LogicFrom, Manifest};
+use weir_rollup::fold::{self, Arrival, Counts, Jump, KnownIds, OldRetry, Recall, State};
+use weir_rollup::manifest::{LogicFrom, Manifest, covered_sql};
 use weir_rollup::rules::Rules;
 
 /// Why a message was not taken in. What came before it is pending and good.
@@ -56,6 +56,10 @@ pub(crate) struct Intake {
     rules: Arc<Rules>,
     state: State,
     stored: Arc<Mutex<Stored>>,
+    /// Raw batches are kept: what is served is archived, a shadow is not.
+    is_archived: bool,
+    /// What a replay cannot find in rows.
+    recall: Recall,
 }
 
 impl Intake {
@@ -68,7 +72,14 @@ impl Intake {
         state: State,
     ) -> Self {
         let stored = Arc::new(Mutex::new(Stored::new(flush::duck_limits(shared))));
-        Self { shared: Arc::clone(shared), partition, commits, pending: Pending::default(), logic, rules, state, stored }
+        let is_archived = shared.config.archive && commits.is_served();
+        let (shared, pending) = (Arc::clone(shared), Pending::default());
+        Self { shared, partition, commits, pending, logic, rules, state, stored, is_archived, recall: Recall::default() }
+    }
+
+    /// Knows these old events too from here on.
+    pub(crate) fn remember(&mut self, recall: Recall) {
+        self.recall = recall;
     }
 
     /// Folds with other rules from here on. Nothing may be pending: a part has one logic.
@@ -95,15 +106,19 @@ impl Intake {
         let arrival = Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms };
         let known = self.look_up(&batch, arrival).await.map_err(IntakeError::LookUp)?;
         let folded = fold::fold(&mut self.state, &self.rules, &batch, arrival, &known);
+        let places = batch.places() as usize;
         let taken = Taken {
-            events: batch.events.len() as u64,
+            events: u64::from(batch.places()),
             jump: folded.jump,
             is_duplicate: folded.duplicate_batch,
             counts: folded.counts,
             rejected: folded.ledger.iter().map(|entry| entry.tally.rejected_total()).sum(),
             batcher: batch.batcher,
         };
-        self.pending.add(delivered, batch.events.len(), folded, Instant::now());
+        self.pending.add(delivered, places, folded, Instant::now());
+        if self.is_archived {
+            self.pending.keep_raw(delivered);
+        }
         Ok(taken)
     }
 
@@ -113,22 +128,25 @@ impl Intake {
         if wanted.is_empty() {
             return Ok(KnownIds::new());
         }
-        let mut known = self.look_up_stored(wanted.clone()).await?;
-        known.extend(self.pending.copies(&wanted, self.state.stream_ms().max(arrival.stream_ms)));
+        let manifest = self.commits.manifest().await;
+        // What is to be forgotten is nobody's copy: else it would depend on when it is erased.
+        let erasures = [manifest.erasures.clone(), self.pending.erasures()].concat();
+        let mut known = self.look_up_stored(&manifest, wanted.clone(), covered_sql(&erasures)).await?;
+        known.extend(self.recall.copies(&wanted));
+        known.extend(self.pending.copies(&wanted, self.state.stream_ms().max(arrival.stream_ms), &erasures));
         Ok(known)
     }
 
-    async fn look_up_stored(&self, wanted: Vec<OldRetry>) -> Result<KnownIds, String> {
-        let manifest = self.commits.manifest().await;
+    async fn look_up_stored(&self, manifest: &Manifest, wanted: Vec<OldRetry>, hidden: String) -> Result<KnownIds, String> {
         let mut files = Vec::new();
         for part in fold::parts_to_search(&manifest.parts, &wanted) {
-            files.push((part.name.clone(), self.shared.store.local_path(&part.name).map_err(|error| error.to_string())?));
+            files.push((part.name.clone(), self.shared.store.fetch_part(part).await.map_err(|error| error.to_string())?));
         }
         if files.is_empty() {
             return Ok(KnownIds::new());
         }
         let stored = Arc::clone(&self.stored);
-        let look = move || stored.lock().unwrap_or_else(PoisonError::into_inner).find(&files, &wanted);
+        let look = move || stored.lock().unwrap_or_else(PoisonError::into_inner).find(&files, &wanted, &hidden);
         tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 

@@ -1,6 +1,7 @@
 //! One partition's loop: consume → fold → collect → flush → commit.
 
 use crate::Shared;
+use crate::archive::Archiving;
 use crate::commits::{CommitError, Committed, Line};
 use crate::flush::FlushError;
 use crate::intake::{Intake, IntakeError};
@@ -8,11 +9,13 @@ use crate::merging::Merging;
 use crate::pending::FlushLimits;
 use crate::requests::Requests;
 use crate::session::{self, End, Session};
+use crate::standby::{self, Presence};
 use crate::status::{Board, code};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use weir_event::subject;
+use weir_reader::heads;
 use weir_reader::stream::{self, Delivered, PartitionStream};
 
 /// How long the last flush may take when the aggregator ends.
@@ -20,13 +23,14 @@ const LAST_FLUSH_MS: u64 = 5_000;
 /// Longest pause before a partition is loaded again.
 const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// Pause between two looks at the head of a partition that stands.
+const HEAD_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Pause between two looks at what time alone calls for: retentions, receipts.
+const LOOK_EVERY: Duration = Duration::from_mins(10);
+
 /// Folds a partition until `cancel` fires. A partition that must stop says so in its status, and refuses requests until then.
 pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, cancel: CancellationToken) {
-    let subject = subject::flush_subject(&shared.config.region, partition);
-    let mut requests = match Requests::listen(&shared.client, subject).await {
-        Ok(requests) => requests,
-        Err(error) => return tracing::error!(partition, %error, "cannot listen for flush requests"),
-    };
+    let Some(mut requests) = listen(&shared, partition).await else { return };
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
@@ -39,11 +43,29 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
                 tracing::error!(partition, alarm = code, message, "the partition stops");
                 board.update(|numbers| numbers.stopped = true);
                 board.alarm(code, message.clone());
-                return refuse_all(&mut requests, &format!("the partition stands: {message}"), &cancel).await;
+                let revision = head_revision(&shared, partition).await;
+                let reason = format!("the partition stands: {message}");
+                tokio::select! {
+                    () = refuse_all(&mut requests, &reason, &cancel) => return,
+                    () = head_moves(&shared, partition, revision) => {}
+                }
+                tracing::info!(partition, "an operator set the head: the partition is loaded again");
+                board.update(|numbers| numbers.stopped = false);
+                board.clear(code);
+                continue;
             }
             End::Again { code, message } => {
                 if code == Some(code::COMMIT_LOST) && was_switched(&shared, partition, board.revision()).await {
                     tracing::info!(partition, "an operator switched the history: the partition is loaded again");
+                    continue;
+                }
+                if code == Some(code::COMMIT_LOST) {
+                    drop(requests);
+                    step_back(&shared, partition, &board, &cancel).await;
+                    requests = match listen(&shared, partition).await {
+                        Some(requests) => requests,
+                        None => return,
+                    };
                     continue;
                 }
                 tracing::warn!(partition, alarm = code, message, "the partition is loaded again");
@@ -61,11 +83,49 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
     }
 }
 
+async fn listen(shared: &Shared, partition: u32) -> Option<Requests> {
+    let subject = subject::flush_subject(&shared.config.region, partition);
+    Requests::listen(&shared.client, subject)
+        .await
+        .inspect_err(|error| tracing::error!(partition, %error, "cannot listen for flush requests"))
+        .ok()
+}
+
+/// Another aggregator has the partition: this one waits until it is needed, and says nothing meanwhile.
+async fn step_back(shared: &Shared, partition: u32, board: &Board, cancel: &CancellationToken) {
+    tracing::info!(partition, "another aggregator has this partition: this one steps back");
+    board.update(|numbers| numbers.stands_by = true);
+    tokio::select! {
+        () = standby::until_wanted(shared, partition) => {}
+        () = cancel.cancelled() => {}
+    }
+    board.update(|numbers| numbers.stands_by = false);
+}
+
 /// Whether the head was moved by a promotion or rollback since a revision. What cannot be read counts as no.
 async fn was_switched(shared: &Shared, partition: u32, revision: u64) -> bool {
     let served = Committed::load(shared, &Line::Served, partition).await;
     let switched = served.ok().flatten().and_then(|committed| committed.manifest.promotion);
     switched.is_some_and(|promotion| promotion.revision > revision)
+}
+
+/// Revision of a partition's head in its bucket; 0 = there is none, `None` = not known now.
+async fn head_revision(shared: &Shared, partition: u32) -> Option<u64> {
+    let head = heads::get(&shared.jetstream, &shared.config.region, partition).await;
+    head.ok().map(|head| head.map_or(0, |entry| entry.kv_revision))
+}
+
+/// Returns when the head is another one: an operator restored it, so that the partition may go on.
+async fn head_moves(shared: &Shared, partition: u32, mut before: Option<u64>) {
+    loop {
+        tokio::time::sleep(HEAD_LOOK_EVERY).await;
+        let now = head_revision(shared, partition).await;
+        match (before, now) {
+            (Some(before), Some(now)) if before != now => return,
+            (None, known) => before = known,
+            _ => {}
+        }
+    }
 }
 
 async fn refuse_all(requests: &mut Requests, reason: &str, cancel: &CancellationToken) {
@@ -90,6 +150,7 @@ async fn session(
         loaded = session::load(shared, partition) => loaded?,
         () = cancel.cancelled() => return Ok(End::Cancelled),
     };
+    let _presence = Presence::announce(&shared.client, &shared.config.region, partition);
     let mut folding = Folding::new(shared, partition, board, loaded).await;
     tracing::info!(partition, stream.sequence = folding.sealed_seq, "the partition is folded from here");
     let end = tokio::select! {
@@ -100,6 +161,7 @@ async fn session(
         }
     };
     folding.merging.stop().await;
+    folding.archiving.stop().await;
     end
 }
 
@@ -117,6 +179,7 @@ struct Folding<'a> {
     intake: Intake,
     stream: PartitionStream,
     merging: Merging,
+    archiving: Archiving,
     limits: FlushLimits,
     folded_seq: u64,
     sealed_seq: u64,
@@ -132,22 +195,25 @@ impl<'a> Folding<'a> {
         };
         let Session { commits, state, logic, stream, sealed_seq } = session;
         let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&commits), Arc::clone(board));
+        let archiving = Archiving::start(Arc::clone(shared), partition, Arc::clone(&commits), Arc::clone(board));
         let manifest = commits.manifest().await;
         board.clear(code::LOAD_FAILED);
         board.update(|numbers| {
             numbers.last_folded_seq = sealed_seq;
             numbers.sealed_seq = sealed_seq;
+            numbers.archived_seq = manifest.archived_seq;
             numbers.revision = manifest.revision;
             numbers.parts = manifest.parts.len() as u64;
             numbers.rows_pending = 0;
         });
         let intake = Intake::new(shared, partition, commits, logic, state);
-        Self { shared, partition, board, intake, stream, merging, limits, folded_seq: sealed_seq, sealed_seq }
+        Self { shared, partition, board, intake, stream, merging, archiving, limits, folded_seq: sealed_seq, sealed_seq }
     }
 
     async fn run(&mut self, requests: &mut Requests, cancel: &CancellationToken) -> Result<End, End> {
         self.merging.start();
         let commits = Arc::clone(&self.intake.commits);
+        let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             let is_wanted = self.intake.has_pending() && requests.wants_flush(self.folded_seq);
             if self.intake.pending.is_full(self.limits) || is_wanted {
@@ -160,6 +226,10 @@ impl<'a> Folding<'a> {
                 () = cancel.cancelled() => return self.end().await,
                 () = commits.lost() => return Err(lost()),
                 () = sleep_until(deadline) => self.flush().await?,
+                () = tokio::time::sleep_until(next_look.into()) => {
+                    next_look = Instant::now() + LOOK_EVERY;
+                    self.merging.start();
+                }
                 message = requests.next() => {
                     let reach = stream::state(&self.shared.jetstream, &self.shared.config.region, self.partition).await;
                     match reach {
@@ -215,12 +285,14 @@ impl<'a> Folding<'a> {
         self.board.clear(code::FLUSH_FAILED);
         self.board.update(|numbers| {
             numbers.sealed_seq = manifest.sealed_seq;
+            numbers.archived_seq = manifest.archived_seq;
             numbers.revision = manifest.revision;
             numbers.parts = manifest.parts.len() as u64;
             numbers.rows_pending = 0;
             numbers.counts.flushes += 1;
         });
         self.merging.start();
+        self.archiving.wake();
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 use weir_reader::stream::Delivered;
 use weir_rollup::fold::{Counts, Folded, KnownIds, OldRetry};
-use weir_rollup::ledger::Book;
+use weir_rollup::ledger::{self, Book, Entry, Tally};
+use weir_rollup::manifest::{Erasure, Subject};
 use weir_rollup::row::{ControlRow, EventRow};
 
 /// What a row costs beside its own texts: the row, and a share of its visit's attributes.
@@ -27,6 +28,9 @@ pub(crate) struct Pending {
     pub(crate) received: u64,
     /// What became of them, counted apart from `book`.
     pub(crate) counts: Counts,
+    /// The raw messages for the archive, in stream order; none where they are not kept.
+    pub(crate) raw: Vec<Delivered>,
+    raw_bytes: usize,
     bytes: usize,
     last: Option<LastFolded>,
     since: Option<Instant>,
@@ -70,14 +74,47 @@ impl Pending {
         self.since.get_or_insert(now);
     }
 
+    /// Drops the rows that an erasure covers. The ledger goes on counting them, and says that they were erased.
+    pub(crate) fn erase(&mut self, erasures: &[Erasure]) {
+        let Some(first) = self.rows.first().map(|row| row.position) else { return };
+        let erasures: Vec<&Erasure> = erasures.iter().filter(|erasure| first < erasure.position()).collect();
+        if erasures.is_empty() {
+            return;
+        }
+        let (book, counts) = (&mut self.book, &mut self.counts);
+        self.rows.retain(|row| {
+            let is_covered = erasures.iter().any(|erasure| erasure.covers(&Subject::from(row)));
+            if is_covered {
+                counts.erased += 1;
+                let tally = Tally { erased: 1, ..Tally::default() };
+                book.add(row.position.seq, &[Entry { site_id: row.site_id, hour_ms: ledger::hour_of(row.received_ms), tally }]);
+            }
+            !is_covered
+        });
+    }
+
+    /// What control records that are pending ask to be erased.
+    pub(crate) fn erasures(&self) -> Vec<Erasure> {
+        self.controls.iter().filter_map(Erasure::of_control).collect()
+    }
+
+    /// Keeps a message for the archive.
+    pub(crate) fn keep_raw(&mut self, delivered: &Delivered) {
+        self.raw_bytes += delivered.payload.len() + delivered.message_id.len() + size_of::<Delivered>();
+        self.raw.push(delivered.clone());
+    }
+
     /// Those of the ids asked for at a stream time of which a pending row is a copy. What is younger than two hours is known to the state,
-    /// and not asked for.
-    pub(crate) fn copies(&self, wanted: &[OldRetry], stream_ms: u64) -> KnownIds {
+    /// and not asked for. What is to be forgotten is nobody's copy.
+    pub(crate) fn copies(&self, wanted: &[OldRetry], stream_ms: u64, erasures: &[Erasure]) -> KnownIds {
         if stream_ms.saturating_sub(self.since_stream_ms) < STATE_KNOWS_MS {
             return KnownIds::new();
         }
         let ids: KnownIds = wanted.iter().map(|retry| retry.id).collect();
-        let is_copy = |row: &EventRow| wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id));
+        let is_copy = |row: &EventRow| {
+            wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id))
+                && !erasures.iter().any(|erasure| erasure.covers(&Subject::from(row)))
+        };
         self.rows.iter().filter(|row| ids.contains(&row.event_id) && is_copy(row)).map(|row| row.event_id).collect()
     }
 
@@ -93,7 +130,9 @@ impl Pending {
 
     /// Whether a flush must come now, by size.
     pub(crate) fn is_full(&self, limits: FlushLimits) -> bool {
-        self.rows.len() >= limits.rows_max || self.bytes + self.book.len() * BOOK_BYTES >= limits.bytes_max
+        self.rows.len() >= limits.rows_max
+            || self.bytes + self.book.len() * BOOK_BYTES >= limits.bytes_max
+            || self.raw_bytes >= limits.bytes_max
     }
 }
 
@@ -123,5 +162,7 @@ mod tests {
         assert_eq!(pending.last().map(|last| last.seq), Some(2));
         assert!(!pending.is_full(limits), "no rows");
         assert!(pending.is_full(FlushLimits { rows_max: 0, ..limits }));
+        pending.keep_raw(&Delivered { payload: Bytes::from(vec![0; 1_000_000]), ..delivered(3) });
+        assert!(pending.is_full(limits), "raw batches take memory too");
     }
 }

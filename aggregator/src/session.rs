@@ -2,8 +2,7 @@
 
 use crate::Shared;
 use crate::commits::{CommitError, Commits, Committed, Line};
-use crate::flush;
-use crate::status::code;
+use crate::status::{code, now_ms};
 use std::sync::Arc;
 use weir_event::subject;
 use weir_reader::replays::{self, Phase};
@@ -101,10 +100,10 @@ async fn promoted_elsewhere(shared: &Shared) -> Result<Option<LogicFrom>, Reader
 /// Commits that the rows from here on are made with this logic, where it is another than before: only then readers that have it too show
 /// the live end.
 async fn announce_logic(commits: &Commits, logic: &LogicFrom) -> Result<(), End> {
-    let announced = commits.commit(|manifest| {
+    let announced = commits.commit(now_ms(), |manifest| {
         let entries = manifest.logic.len();
         if manifest.revision > 0 {
-            flush::note_logic(&mut manifest.logic, manifest.sealed_seq, logic.clone());
+            manifest.note_logic(logic.clone());
         }
         manifest.logic.len() != entries
     });

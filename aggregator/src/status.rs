@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 use weir_event::subject;
+use weir_reader::standing::Standing;
 use weir_rollup::fold::Counts;
 
 /// Alarms that are kept: one of each kind.
@@ -32,7 +33,7 @@ pub(crate) mod code {
     pub(crate) const UNDECODABLE_BATCH: &str = "undecodable_batch";
     /// A producer's numbers have a gap: batches are missing.
     pub(crate) const NUMBER_JUMP: &str = "number_jump";
-    /// Another aggregator moved the head.
+    /// Another aggregator moved the head: no alarm, this one steps back.
     pub(crate) const COMMIT_LOST: &str = "commit_lost";
     /// A part, state or manifest could not be written; it is tried again.
     pub(crate) const FLUSH_FAILED: &str = "flush_failed";
@@ -41,8 +42,39 @@ pub(crate) mod code {
     /// Rows, ledger and events do not agree. What would have made it so was not committed; it is tried again. The alarm stays until the
     /// aggregator starts again, so that somebody looks.
     pub(crate) const LEDGER_MISMATCH: &str = "ledger_mismatch";
+    /// Files that the manifest names are damaged: set aside and not read. The alarm ends when they are rebuilt.
+    pub(crate) const PART_DAMAGED: &str = "part_damaged";
     /// Parts could not be merged; it is tried again after the next flush.
     pub(crate) const MERGE_FAILED: &str = "merge_failed";
+    /// Raw batches could not be archived, merged, or found whole before the stream lets them go; it is tried again. Nothing is purged meanwhile.
+    pub(crate) const ARCHIVE_FAILED: &str = "archive_failed";
+    /// The stream could not be purged; it is tried again.
+    pub(crate) const PURGE_FAILED: &str = "purge_failed";
+    /// A rollup could not be made; it is tried again after the next flush. Queries read rows meanwhile.
+    pub(crate) const ROLLUP_FAILED: &str = "rollup_failed";
+
+    /// All of them, for those who count alarms.
+    pub(crate) const ALL: [&str; 12] = [
+        STREAM_MISMATCH,
+        STREAM_GAP,
+        UNDECODABLE_BATCH,
+        NUMBER_JUMP,
+        FLUSH_FAILED,
+        LOAD_FAILED,
+        LEDGER_MISMATCH,
+        PART_DAMAGED,
+        MERGE_FAILED,
+        ARCHIVE_FAILED,
+        PURGE_FAILED,
+        ROLLUP_FAILED,
+    ];
+}
+
+/// How a stream stood, and when that was, Unix milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) standing: Standing,
+    pub(crate) at_ms: u64,
 }
 
 /// A partition's numbers.
@@ -50,11 +82,16 @@ pub(crate) mod code {
 pub(crate) struct Numbers {
     pub(crate) last_folded_seq: u64,
     pub(crate) sealed_seq: u64,
+    /// Last sequence in the archive of raw batches.
+    pub(crate) archived_seq: u64,
     pub(crate) revision: u64,
     pub(crate) parts: u64,
     pub(crate) rows_pending: u64,
-    /// The partition stands until somebody acts and starts the aggregator again.
+    /// The partition stands until somebody acts: starts the aggregator again, or restores the head.
     pub(crate) stopped: bool,
+    /// Another aggregator has the partition, and tells of it.
+    #[serde(skip)]
+    pub(crate) stands_by: bool,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) counts: Totals,
 }
@@ -93,6 +130,7 @@ impl Totals {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     numbers: Mutex<Numbers>,
+    seen: Mutex<Option<Seen>>,
 }
 
 impl Board {
@@ -116,7 +154,18 @@ impl Board {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).revision
     }
 
-    fn snapshot(&self) -> Numbers {
+    /// Notes how the partition's stream stands now.
+    pub(crate) fn stands(&self, standing: Standing) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { standing, at_ms: now_ms() });
+    }
+
+    /// How the stream stood last; `None` = not known yet.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The numbers as they are.
+    pub(crate) fn snapshot(&self) -> Numbers {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -151,7 +200,7 @@ pub(crate) async fn publish(shared: Arc<Shared>, partition: u32, board: Arc<Boar
         };
         let numbers = board.snapshot();
         let is_news = told.as_ref().is_none_or(|(before, at)| *before != numbers || at.elapsed() >= REPEAT_AFTER);
-        if is_news && tell(&shared, &subject, &numbers).await {
+        if is_news && !numbers.stands_by && tell(&shared, &subject, &numbers).await {
             told = Some((numbers, Instant::now()));
         }
         if is_last {

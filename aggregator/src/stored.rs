@@ -3,7 +3,7 @@
 use crate::duck::{DuckLimits, quoted};
 use duckdb::Connection;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use weir_reader::store::LocalFile;
 use weir_rollup::fold::{KnownIds, OldRetry};
 use weir_rollup::part;
 
@@ -11,8 +11,8 @@ use weir_rollup::part;
 pub(crate) struct Stored {
     limits: DuckLimits,
     connection: Option<Connection>,
-    /// Names of attached parts and the names they are attached under.
-    attached: HashMap<String, String>,
+    /// Names of attached parts, the names they are attached under, and the files themselves.
+    attached: HashMap<String, (String, LocalFile)>,
     attachments: u64,
 }
 
@@ -21,9 +21,14 @@ impl Stored {
         Self { limits, connection: None, attached: HashMap::new(), attachments: 0 }
     }
 
-    /// Those of the wanted ids that rows of these parts (name and file) have.
-    pub(crate) fn find(&mut self, parts: &[(String, PathBuf)], wanted: &[OldRetry]) -> Result<KnownIds, duckdb::Error> {
-        let found = self.look(parts, wanted);
+    /// Those of the wanted ids that rows of these parts (name and file) have. Rows for which `hidden` (SQL) holds count as absent.
+    pub(crate) fn find(
+        &mut self,
+        parts: &[(String, LocalFile)],
+        wanted: &[OldRetry],
+        hidden: &str,
+    ) -> Result<KnownIds, duckdb::Error> {
+        let found = self.look(parts, wanted, hidden);
         if found.is_err() {
             // Whatever state it is in, the next lookup begins anew.
             self.attached.clear();
@@ -32,12 +37,12 @@ impl Stored {
         found
     }
 
-    fn look(&mut self, parts: &[(String, PathBuf)], wanted: &[OldRetry]) -> Result<KnownIds, duckdb::Error> {
+    fn look(&mut self, parts: &[(String, LocalFile)], wanted: &[OldRetry], hidden: &str) -> Result<KnownIds, duckdb::Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.limits.open()?,
         };
-        self.attached.retain(|name, database| {
+        self.attached.retain(|name, (database, _)| {
             parts.iter().any(|(part, _)| part == name) || connection.execute_batch(&format!("DETACH {database}")).is_err()
         });
         let mut union = Vec::new();
@@ -46,13 +51,11 @@ impl Stored {
                 self.attachments += 1;
                 let database = format!("stored{}", self.attachments);
                 connection.execute_batch(&format!("ATTACH {} AS {database} (READ_ONLY)", quoted(file)))?;
-                self.attached.insert(name.clone(), database);
+                self.attached.insert(name.clone(), (database, file.clone()));
             }
-            union.extend(
-                self.attached
-                    .get(name)
-                    .map(|database| format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {database}.events")),
-            );
+            union.extend(self.attached.get(name).map(|(database, _)| {
+                format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {database}.events WHERE NOT {hidden}")
+            }));
         }
         let relation = format!("({})", union.join(" UNION ALL "));
         let mut known = KnownIds::new();
@@ -81,7 +84,7 @@ mod tests {
         let part = |name: &str, first_seq: u64| {
             let file = folder.path().join(name);
             write(&limits(folder.path()), &file, &label(name, Level::Flush), &mut rows(first_seq, 50, 1), &[]).unwrap();
-            (name.to_owned(), file)
+            (name.to_owned(), LocalFile::from(file))
         };
         let (a, b) = (part("a", 1), part("it's b", 1000));
         let copy = |first_seq: u64, number: usize| {
@@ -91,12 +94,13 @@ mod tests {
         let wanted = [copy(1, 3), copy(1000, 4), OldRetry { event_ms: HOUR_START_MS - 7_200_000, ..copy(1, 5) }];
         let mut stored = Stored::new(limits(folder.path()));
         let ids = |numbers: &[usize]| numbers.iter().map(|number| wanted[*number].id).collect::<KnownIds>();
-        assert_eq!(stored.find(&[], &wanted).unwrap(), ids(&[]));
-        assert_eq!(stored.find(std::slice::from_ref(&a), &wanted).unwrap(), ids(&[0]));
-        assert_eq!(stored.find(&[a.clone(), b.clone()], &wanted).unwrap(), ids(&[0, 1]));
-        assert_eq!(stored.find(std::slice::from_ref(&b), &wanted).unwrap(), ids(&[1]));
+        assert_eq!(stored.find(&[], &wanted, "false").unwrap(), ids(&[]));
+        assert_eq!(stored.find(std::slice::from_ref(&a), &wanted, "false").unwrap(), ids(&[0]));
+        assert_eq!(stored.find(&[a.clone(), b.clone()], &wanted, "false").unwrap(), ids(&[0, 1]));
+        assert_eq!(stored.find(std::slice::from_ref(&b), &wanted, "false").unwrap(), ids(&[1]));
         assert_eq!(stored.attached.len(), 1);
-        assert!(stored.find(&[a.clone(), ("gone".to_owned(), folder.path().join("gone"))], &wanted).is_err());
-        assert_eq!(stored.find(&[b, a], &wanted).unwrap(), ids(&[0, 1]));
+        assert!(stored.find(&[a.clone(), ("gone".to_owned(), folder.path().join("gone").into())], &wanted, "false").is_err());
+        assert_eq!(stored.find(&[b.clone(), a.clone()], &wanted, "false").unwrap(), ids(&[0, 1]));
+        assert_eq!(stored.find(&[b, a], &wanted, "(seq < 1000)").unwrap(), ids(&[1]), "the first is to be forgotten");
     }
 }

@@ -1,14 +1,16 @@
 //! The sweeper, the only one that deletes: objects that no kept manifest names, once they are old enough.
 
-use crate::Shared;
-use std::collections::HashSet;
+use crate::damage::parts_folder;
+use crate::{Shared, rollups};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::HeadKey;
-use weir_reader::store::{Listed, Store};
-use weir_reader::{ReaderError, heads, manifests, replays, states};
+use weir_reader::store::{Listed, Store, quarantined_name};
+use weir_reader::{ReaderError, archive, heads, manifests, replays, states};
 use weir_rollup::manifest::Manifest;
+use weir_rollup::sweep::{self, Aged, Division};
 
 /// Pause between sweeps.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
@@ -39,22 +41,46 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, cancel: Cancellatio
 async fn sweep(shared: &Shared, partition: u32) -> Result<usize, ReaderError> {
     let (region, store) = (&shared.config.region, &shared.store);
     // Files first, manifests then: a file that is listed here and committed meanwhile is too young to be deleted.
-    let mut files = store.list(&format!("parts/{region}-{partition}")).await?;
+    let mut files = store.list(&parts_folder(region, partition)).await?;
     files.extend(store.list(&states::folder(region, partition)).await?);
+    files.extend(store.list(&archive::folder(region, partition)).await?);
+    files.extend(store.list(&quarantined_name(&parts_folder(region, partition))).await?);
+    files.extend(store.list(&rollups::folder(region, partition)).await?);
     let written = store.list(&manifests::folder(region, partition)).await?;
     let shadows = store.list(&manifests::shadow_folder(region, partition)).await?;
     let Some(entry) = heads::get(&shared.jetstream, region, partition).await? else { return Ok(0) };
     let served = manifests::load(store, &entry.head).await?;
+    let is_awaited = served.erasures.iter().any(|erasure| erasure.done_ms.is_some() && erasure.final_ms.is_none());
     let mut in_use = vec![entry.head.manifest];
     // What a rollback restores is as good as served.
     in_use.extend(served.promotion.and_then(|promotion| promotion.former).map(|former| former.name));
     let shadow = shadow_in_use(shared, partition).await?;
-    let oldest = SystemTime::now() - Duration::from_millis(shared.config.sweep_after_ms);
-    let (mut kept, mut dropped) = split(written, &in_use, shared.config.manifests_kept, oldest);
-    let (kept_shadows, dropped_shadows) = split(shadows, &Vec::from_iter(shadow), 0, oldest);
-    kept.extend(kept_shadows);
-    dropped.extend(dropped_shadows);
-    delete_unused(store, files, (kept, dropped), oldest).await
+    let after_ms = shared.config.sweep_after_ms;
+    // Manifests of before an erasure name files that have what was erased.
+    let keep = if is_awaited { 0 } else { shared.config.manifests_kept };
+    let mut manifests = sweep::divide(aged(written), &in_use, keep, after_ms);
+    let shadows = sweep::divide(aged(shadows), &Vec::from_iter(shadow), 0, after_ms);
+    manifests.kept.extend(shadows.kept);
+    manifests.dropped.extend(shadows.dropped);
+    delete_unneeded(store, aged(files), manifests, after_ms).await
+}
+
+/// When the oldest object of a partition was written that the served manifest does not name, Unix milliseconds; `None` = there is none.
+pub(crate) async fn oldest_left(shared: &Shared, partition: u32, served: &Manifest) -> Result<Option<u64>, ReaderError> {
+    let (region, store) = (&shared.config.region, &shared.store);
+    let named = served.objects();
+    let mut files = store.list(&format!("parts/{region}-{partition}")).await?;
+    files.extend(store.list(&archive::folder(region, partition)).await?);
+    files.extend(store.list(&states::folder(region, partition)).await?);
+    files.retain(|listed| !named.contains(listed.name.as_str()));
+    files.extend(store.list(&manifests::shadow_folder(region, partition)).await?);
+    let mut written = store.list(&manifests::folder(region, partition)).await?;
+    // Names begin with the revision: the last one is served.
+    written.sort_by(|a, b| a.name.cmp(&b.name));
+    written.pop();
+    files.extend(written);
+    let since_epoch = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    Ok(files.iter().map(|listed| since_epoch(listed.modified)).min())
 }
 
 /// Name of the manifest of the shadow that is there, if one is.
@@ -70,64 +96,33 @@ async fn shadow_in_use(shared: &Shared, partition: u32) -> Result<Option<String>
     Ok(heads::get_at(&shared.jetstream, &key).await?.map(|entry| entry.head.manifest))
 }
 
-/// Deletes files older than `oldest` that no kept manifest names, then the dropped manifests.
-async fn delete_unused(
-    store: &Store,
-    files: Vec<Listed>,
-    (kept, dropped): (Vec<String>, Vec<String>),
-    oldest: SystemTime,
-) -> Result<usize, ReaderError> {
-    let mut named = HashSet::new();
-    for name in &kept {
-        name_objects(&manifests::read(store, name).await?, &mut named);
+/// Objects with their ages. A clock that was set back makes them young.
+fn aged(listed: Vec<Listed>) -> Vec<Aged> {
+    let now = SystemTime::now();
+    let age_ms = |modified: SystemTime| now.duration_since(modified).map_or(0, |age| age.as_millis() as u64);
+    listed.into_iter().map(|listed| Aged { age_ms: age_ms(listed.modified), name: listed.name }).collect()
+}
+
+/// Deletes files that no kept manifest names, then the dropped manifests.
+async fn delete_unneeded(store: &Store, files: Vec<Aged>, manifests: Division, after_ms: u64) -> Result<usize, ReaderError> {
+    let mut named = BTreeSet::new();
+    for name in &manifests.kept {
+        for object in manifests::read(store, name).await?.objects() {
+            // What is set aside tells of a damage for as long as the file is needed.
+            named.extend([object.to_owned(), quarantined_name(object)]);
+        }
     }
-    let unused = files.into_iter().filter(|file| file.modified < oldest && !named.contains(&file.name)).map(|file| file.name);
-    let doomed: Vec<String> = unused.chain(dropped).collect();
+    let doomed: Vec<String> = sweep::unneeded(files, &named, after_ms).into_iter().chain(manifests.dropped).collect();
     for name in &doomed {
         store.delete(name).await?;
     }
     Ok(doomed.len())
 }
 
-/// Names of the manifests to keep and to drop: those in use, the newest `keep`, and all younger than `oldest` stay.
-fn split(mut written: Vec<Listed>, in_use: &[String], keep: usize, oldest: SystemTime) -> (Vec<String>, Vec<String>) {
-    // Names begin with the revision.
-    written.sort_by(|a, b| b.name.cmp(&a.name));
-    let mut kept = Vec::new();
-    let mut dropped = Vec::new();
-    for (rank, listed) in written.into_iter().enumerate() {
-        let stays = rank < keep || listed.modified >= oldest || in_use.contains(&listed.name);
-        if stays { &mut kept } else { &mut dropped }.push(listed.name);
-    }
-    (kept, dropped)
-}
-
-fn name_objects(manifest: &Manifest, named: &mut HashSet<String>) {
-    named.extend(manifest.parts.iter().map(|part| part.name.clone()));
-    let checkpoints = manifest.checkpoints.iter().map(|checkpoint| &checkpoint.state);
-    let logic = manifest.logic.iter().filter_map(|from| from.state.as_ref());
-    let promotion = manifest.promotion.iter().filter_map(|promotion| promotion.state.as_ref());
-    let states = manifest.state.iter().chain(checkpoints).chain(logic).chain(promotion);
-    named.extend(states.map(|object| object.name.clone()));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_newest_the_young_and_the_heads_manifest_stay() {
-        let now = SystemTime::now();
-        let hours = |hours: u64| now - Duration::from_secs(hours * 3600);
-        let listed =
-            |revision: u64, age: u64| Listed { name: manifests::name("local", 0, revision, "c"), bytes: 1, modified: hours(age) };
-        let written = vec![listed(1, 90), listed(2, 80), listed(3, 70), listed(4, 1), listed(11, 60), listed(10, 65)];
-        let head = manifests::name("local", 0, 2, "c");
-        let (kept, dropped) = split(written, &[head], 2, hours(24));
-        let names = |revisions: &[u64]| revisions.iter().map(|r| manifests::name("local", 0, *r, "c")).collect::<Vec<_>>();
-        assert_eq!(kept, names(&[11, 10, 4, 2]));
-        assert_eq!(dropped, names(&[3, 1]));
-    }
+    use std::collections::HashSet;
 
     #[tokio::test]
     async fn only_old_files_that_no_kept_manifest_names_are_deleted() {
@@ -142,6 +137,7 @@ mod tests {
         for (name, hours) in [("named", 90), ("old", 90), ("young", 1), ("of-dropped", 90)] {
             put(&format!("parts/local-0/{name}.duckdb"), hours).await;
             put(&format!("state/local-0/{name}.state.zst"), hours).await;
+            put(&quarantined_name(&format!("state/local-0/{name}.state.zst")), hours).await;
         }
         let mut manifest = crate::commits::Committed::nothing("local", 0, "S", "t").manifest;
         let mut names = Vec::new();
@@ -151,11 +147,14 @@ mod tests {
             manifest.state = vec![weir_rollup::manifest::ObjectRef { name, checksum: String::new() }];
             names.push(manifests::put(&store, &manifest, "c").await.unwrap().name);
         }
-        let files = [store.list("parts/local-0").await.unwrap(), store.list("state/local-0").await.unwrap()].concat();
-        let dropped = vec![names.remove(0)];
-        let deleted = delete_unused(&store, files, (names.clone(), dropped), now - Duration::from_hours(24)).await.unwrap();
-        // Parts: named, old, of-dropped (no manifest names a part here); states: old, of-dropped; one manifest.
-        assert_eq!(deleted, 6);
+        let mut files = Vec::new();
+        for folder in ["parts/local-0", "state/local-0", "quarantine/state/local-0"] {
+            files.extend(store.list(folder).await.unwrap());
+        }
+        let manifests = Division { dropped: vec![names.remove(0)], kept: names.clone() };
+        let deleted = delete_unneeded(&store, aged(files), manifests, 24 * 3_600_000).await.unwrap();
+        // Parts: named, old, of-dropped (no manifest names a part here); states: old, of-dropped, there and set aside; one manifest.
+        assert_eq!(deleted, 8);
         let left = |prefix: &'static str| {
             let store = store.clone();
             async move { store.list(prefix).await.unwrap().into_iter().map(|listed| listed.name).collect::<HashSet<_>>() }
@@ -163,6 +162,8 @@ mod tests {
         assert_eq!(left("parts/local-0").await, HashSet::from(["parts/local-0/young.duckdb".to_owned()]));
         let states = ["state/local-0/named.state.zst", "state/local-0/young.state.zst"].map(str::to_owned);
         assert_eq!(left("state/local-0").await, HashSet::from(states));
+        let aside = ["named", "young"].map(|name| quarantined_name(&format!("state/local-0/{name}.state.zst")));
+        assert_eq!(left("quarantine").await, HashSet::from(aside));
         assert_eq!(left("manifests/local-0").await, HashSet::from([names.remove(0)]));
     }
 }

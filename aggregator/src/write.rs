@@ -2,9 +2,11 @@
 
 pub use crate::duck::DuckLimits;
 use crate::duck::quoted;
+use crate::template;
 use duckdb::Connection;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use weir_reader::store;
 use weir_rollup::columns;
 use weir_rollup::ledger;
 use weir_rollup::manifest::{Level, Part, PartLedger};
@@ -16,6 +18,8 @@ use weir_rollup::row::{ControlRow, EventRow};
 const BATCH_ROWS: usize = 2_048;
 /// Name under which the file being written is attached.
 const FILE: &str = "part";
+/// Name under which the empty part is attached while its tables are copied.
+const EMPTY: &str = "empty_part";
 
 /// Why a part could not be written.
 #[derive(Debug, Error)]
@@ -108,7 +112,8 @@ pub fn write_flush(
     }
     let part = finish(&connection, file, label)?;
     expect_rows(part.rows, rows.len() as u64)?;
-    expect_accepted(part.accepted(), part.rows)?;
+    let erased: u64 = ledger.iter().filter(|row| row.kind == ledger::ERASED).map(|row| row.count).sum();
+    expect_accepted(part.accepted(), part.rows + erased)?;
     Ok(part)
 }
 
@@ -151,11 +156,13 @@ fn block_bytes(rows: u64) -> u32 {
 ///
 /// No log is written: a file that was not finished is never read, and the checkpoint at its end writes the tables.
 pub(crate) fn create(connection: &Connection, file: &Path, rows: u64) -> Result<(), WriteError> {
+    let empty = template::file(file.parent().unwrap_or(Path::new(".")))?;
     connection.execute_batch(&format!(
-        "ATTACH {} AS {FILE} (STORAGE_VERSION 'v1.5.0', BLOCK_SIZE {}, RECOVERY_MODE NO_WAL_WRITES); USE {FILE}; {}",
+        "ATTACH {} AS {FILE} (STORAGE_VERSION 'v1.5.0', BLOCK_SIZE {}, RECOVERY_MODE NO_WAL_WRITES);
+         ATTACH {} AS {EMPTY} (READ_ONLY); COPY FROM DATABASE {EMPTY} TO {FILE} (SCHEMA); DETACH {EMPTY}; USE {FILE}",
         quoted(file),
         block_bytes(rows),
-        part::SCHEMA
+        quoted(&empty)
     ))?;
     Ok(())
 }
@@ -189,8 +196,9 @@ pub(crate) fn finish(connection: &Connection, file: &Path, label: &Label) -> Res
     }
     drop(statement);
     connection.execute_batch(&format!("COMMIT; CHECKPOINT {FILE}; USE memory; DETACH {FILE}"))?;
-    let failed = |cause| WriteError::File { path: file.to_owned(), cause };
+    let failed = |cause: std::io::Error| WriteError::File { path: file.to_owned(), cause };
     found.part.bytes = std::fs::metadata(file).map_err(failed)?.len();
+    found.part.file_checksum = Some(store::checksum_of_file(file).map_err(failed)?);
     Ok(found.part)
 }
 
@@ -226,6 +234,7 @@ fn measure(connection: &Connection, label: &Label) -> Result<Measured, WriteErro
                 rows: row.get(0)?,
                 bytes: 0,
                 content_checksum,
+                file_checksum: None,
                 format: part::FORMAT_VERSION,
                 ledger: Some(PartLedger {
                     accepted: ledger.accepted,

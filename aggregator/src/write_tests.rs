@@ -102,7 +102,8 @@ fn rows_come_back_sorted_and_whatever_their_order_was_the_checksum_is_the_same()
     reversed.reverse();
     let second = write(&limits(folder.path()), &b, &label("a", Level::Flush), &mut reversed, &[]).unwrap();
     assert_eq!(first.rows, 45_000);
-    assert_eq!(Part { bytes: 0, ..first.clone() }, Part { bytes: 0, ..second });
+    let told = |part: &Part| Part { bytes: 0, file_checksum: None, ..part.clone() };
+    assert_eq!(told(&first), told(&second));
     assert_eq!((first.min_seq, first.max_seq, first.min_site_id, first.max_site_id), (1, 4500, 1, 3));
     assert!(!folder.path().join("it's a.duckdb.wal").exists());
     let connection = read(&a);
@@ -203,4 +204,93 @@ fn a_file_that_exists_is_not_written_over() {
     let write_it = || write(&limits(folder.path()), &file, &label("a", Level::Flush), &mut rows(1, 10, 1), &[]);
     write_it().unwrap();
     assert!(matches!(write_it(), Err(WriteError::DuckDb(_))));
+}
+
+/// The bytes of a small part, and what the manifest says of it.
+fn small_part() -> &'static (Part, Vec<u8>) {
+    static PART: std::sync::OnceLock<(Part, Vec<u8>)> = std::sync::OnceLock::new();
+    PART.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x");
+        let label = label("parts/local-0/x.duckdb", Level::Flush);
+        let part = write(&limits(folder.path()), &file, &label, &mut rows(1, 200, 2), &controls(9)).unwrap();
+        (part, std::fs::read(&file).unwrap())
+    })
+}
+
+/// Whether a file with these bytes is served as the small part, and is out of the way when it is not.
+fn is_served(bytes: &[u8]) -> bool {
+    let (folder, part) = (tempfile::tempdir().unwrap(), &small_part().0);
+    let store = weir_reader::store::Store::local(folder.path()).unwrap();
+    let path = store.local_path(&part.name).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    match store.fetch_part_blocking(part) {
+        Ok(file) => {
+            assert_eq!(file.path(), path);
+            true
+        }
+        Err(weir_reader::ReaderError::Damaged { name, .. }) => {
+            assert_eq!(name, part.name);
+            assert!(!path.exists() && store.damaged_here() == [name]);
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The small part with one bit changed.
+fn changed(place: usize, bit: u8) -> Vec<u8> {
+    let mut bytes = small_part().1.clone();
+    bytes[place] ^= 1 << bit;
+    bytes
+}
+
+#[test]
+fn a_whole_file_is_served_and_one_that_is_longer_shorter_or_changed_where_it_matters_is_not() {
+    let bytes = &small_part().1;
+    assert!(is_served(bytes));
+    let position = |wanted: &[u8]| bytes.windows(wanted.len()).position(|window| window == wanted).unwrap();
+    let header = (0..64).chain([4_096, 8_192]);
+    let places = header.chain([position(b"content_checksum"), position(b"Firefox"), bytes.len() - 1]);
+    for place in places {
+        assert!(!is_served(&changed(place, 0)), "byte {place}");
+    }
+    assert!(!is_served(&bytes[..bytes.len() - 1]) && !is_served(&[bytes.as_slice(), b"x"].concat()) && !is_served(b""));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn one_changed_bit_anywhere_is_found(place in proptest::prelude::any::<proptest::sample::Index>(), bit in 0..8_u8) {
+        proptest::prop_assert!(!is_served(&changed(place.index(small_part().1.len()), bit)));
+    }
+}
+
+#[test]
+fn a_file_explains_itself_to_plain_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.duckdb");
+    std::fs::write(&file, &small_part().1).unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(&format!("ATTACH {} AS part (READ_ONLY)", quoted(&file))).unwrap();
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    let silent = "database_name = 'part' AND coalesce(comment, '') = ''";
+    assert_eq!(count(&format!("SELECT count(*) FROM duckdb_tables() WHERE {silent}")), 0);
+    assert_eq!(count(&format!("SELECT count(*) FROM duckdb_columns() WHERE {silent}")), 0);
+    assert!(count("SELECT count(*) FROM duckdb_columns() WHERE database_name = 'part'") > 80);
+    // Copied from the empty part, not made by the schema: they must be the same tables.
+    let tables = |database: &str| -> Vec<String> {
+        let sql = format!(
+            "SELECT sql FROM duckdb_tables() WHERE database_name = '{database}'
+             UNION ALL SELECT table_name || constraint_text FROM duckdb_constraints() WHERE database_name = '{database}' ORDER BY 1"
+        );
+        connection.prepare(&sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    connection.execute_batch(part::SCHEMA).unwrap();
+    assert_eq!(tables("part"), tables("memory"));
+    let unexplained = "SELECT count(*) FROM part.meta AS said, duckdb_tables() AS told
+        WHERE told.database_name = 'part' AND told.table_name = 'meta' AND NOT contains(told.comment, said.key)";
+    assert_eq!(count(unexplained), 0);
 }

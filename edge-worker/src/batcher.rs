@@ -5,5 +5,5 @@ mod shell;
 mod status;
 mod storage;
 
-pub(crate) use shell::{Shell, append, panic_url, status_url};
+pub(crate) use shell::{Shell, append, panic_url, probe_url, status_url};
 pub(crate) use status::Status;

@@ -14,7 +14,7 @@ use crate::ingest::{IngestError, Routed, Visitor, owner, route, slot};
 use crate::ledger::Owner;
 use crate::platform::{now_ms, random_bytes};
 use crate::refuse::{Refusal, keep_payload, note_dropped, note_refusals};
-use crate::{batcher, ledger, limits, place, request, respond, spam};
+use crate::{batcher, ledger, limits, place, request, respond, spam, writable};
 
 /// Takes the events of a request. 202 is sent only after they are on stable storage.
 pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>) -> Result<Response> {
@@ -81,7 +81,9 @@ pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>
     if random.is_exhausted {
         return respond::unavailable("the runtime gives no random numbers");
     }
-    if !keep(&routed, env, config, slot(&client, config.slots), now_ms).await {
+    let is_stored = keep(&routed, env, config, slot(&client, config.slots), now_ms).await;
+    writable::note(is_stored);
+    if !is_stored {
         return respond::unavailable("events cannot be stored at the moment");
     }
     // Only now: a request that is sent again is counted then.

@@ -52,10 +52,8 @@ pub(crate) struct Config {
 /// Where NATS is, and as whom to speak to it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct NatsConfig {
-    /// `NATS_HOST`, default `127.0.0.1`.
-    pub(crate) host: String,
-    /// `NATS_PORT`, default 4222.
-    pub(crate) port: u16,
+    /// `NATS_SERVERS`, `host:port` of each, separated by commas; default `127.0.0.1:4222`.
+    pub(crate) servers: Vec<Server>,
     /// `NATS_USER`, default `edge`.
     pub(crate) user: String,
     /// `NATS_PASSWORD`.
@@ -64,13 +62,18 @@ pub(crate) struct NatsConfig {
     pub(crate) tls: bool,
 }
 
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// Its name or address, which its certificate must name.
+    pub(crate) host: String,
+    /// Its port.
+    pub(crate) port: u16,
+}
+
 impl std::fmt::Debug for NatsConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NatsConfig")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        f.debug_struct("NatsConfig").field("servers", &self.servers).field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -98,8 +101,7 @@ impl Config {
             partitions: number("PARTITIONS", &text("PARTITIONS", "2"), 1, 1_024)?,
             slots: number("SLOTS", &text("SLOTS", "2"), 1, 64)?,
             nats: NatsConfig {
-                host: text("NATS_HOST", "127.0.0.1"),
-                port: number("NATS_PORT", &text("NATS_PORT", "4222"), 1, u16::MAX)?,
+                servers: servers(&text("NATS_SERVERS", "127.0.0.1:4222"))?,
                 user: text("NATS_USER", "edge"),
                 password: binding("NATS_PASSWORD").ok_or(ConfigError::Missing { name: "NATS_PASSWORD" })?,
                 tls: text("NATS_TLS", "off") == "on",
@@ -112,6 +114,15 @@ impl Config {
             test_panic: text("TEST_PANIC", "") == "1",
         })
     }
+}
+
+fn servers(list: &str) -> Result<Vec<Server>, ConfigError> {
+    let wrong = ConfigError::Invalid { name: "NATS_SERVERS", form: "a comma list of host:port" };
+    let server = |text: &str| {
+        let (host, port) = text.trim().rsplit_once(':').filter(|(host, _)| !host.is_empty())?;
+        Some(Server { host: host.to_owned(), port: port.parse().ok().filter(|port| *port > 0)? })
+    };
+    list.split(',').map(server).collect::<Option<_>>().ok_or(wrong)
 }
 
 fn number<T: std::str::FromStr + PartialOrd + Copy>(name: &'static str, text: &str, min: T, max: T) -> Result<T, ConfigError> {
@@ -131,9 +142,16 @@ mod tests {
     #[test]
     fn defaults() {
         let config = config(&[]).unwrap();
-        assert_eq!((config.region.as_str(), config.partitions, config.slots, config.nats.port), ("local", 2, 2, 4_222));
+        assert_eq!((config.region.as_str(), config.partitions, config.slots), ("local", 2, 2));
+        assert_eq!(config.nats.servers, [Server { host: "127.0.0.1".to_owned(), port: 4_222 }]);
         assert_eq!(config.trusted_proxies.len(), 2);
         assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
+    fn several_servers() {
+        let hosts = |list: &str| servers(list).unwrap().into_iter().map(|server| (server.host, server.port)).collect::<Vec<_>>();
+        assert_eq!(hosts("a:1, b.c:2,[::1]:3"), [("a".to_owned(), 1), ("b.c".to_owned(), 2), ("[::1]".to_owned(), 3)]);
     }
 
     #[test]
@@ -145,7 +163,9 @@ mod tests {
         check("REGION", "eu.west");
         check("PARTITIONS", "0");
         check("SLOTS", "65");
-        check("NATS_PORT", "x");
+        for servers in ["x", "a:", "a:0", ":1", "a:1,", "a:1,b"] {
+            check("NATS_SERVERS", servers);
+        }
         check("EDGE_TOKEN", "short");
         check("BACKLOG_BYTES_MAX", "7");
         check("TRUSTED_PROXIES", "everyone");

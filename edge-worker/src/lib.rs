@@ -9,10 +9,12 @@ mod client;
 mod collect;
 mod config;
 mod directory;
+mod draining;
 mod ingest;
 mod kept;
 mod ledger;
 mod limits;
+mod metrics;
 mod nats;
 pub mod objects;
 mod operate;
@@ -24,7 +26,9 @@ mod respond;
 mod script;
 mod spam;
 mod timeout;
+mod writable;
 
+use draining::State;
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
 /// How the paths begin that are only read.
@@ -44,6 +48,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     let is_read = matches!(method, Method::Get | Method::Head);
     match request.path().as_str() {
         "/api/event" => match method {
+            Method::Post if draining::state() == State::Closed => respond::unavailable("this edge is about to end"),
             Method::Post => {
                 let response = collect::collect(request, &env, &config).await;
                 ledger::tell_soon(&context, &env, &config);
@@ -56,7 +61,9 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         // The last two are Plausible's names.
         "/health" | "/api/health" | "/api/system/health/ready" if is_read => operate::health(&env, &config).await,
         "/api/system/health/live" if is_read => respond::ok("ok"),
-        path @ ("/internal/backlog" | "/internal/panic") if is_read => operate::internal(&request, path, &env, &config).await,
+        path @ ("/internal/backlog" | "/internal/drain" | "/internal/metrics" | "/internal/panic") if is_read => {
+            operate::internal(&request, path, &env, &config).await
+        }
         path if !is_read && READ_ONLY.iter().any(|start| path.starts_with(start)) => respond::method_not_allowed("GET, HEAD"),
         _ => respond::not_found(),
     }

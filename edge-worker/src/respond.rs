@@ -57,6 +57,13 @@ pub(crate) fn ok(body: &str) -> Result<Response> {
     text(builder(200)?, body)
 }
 
+/// Numbers in the format of Prometheus.
+pub(crate) fn metrics(body: &str) -> Result<Response> {
+    let builder = builder(200)?.with_header("cache-control", "no-store")?;
+    let builder = builder.with_header("content-type", "text/plain; version=0.0.4; charset=utf-8")?;
+    Ok(builder.fixed(body.as_bytes().to_vec()))
+}
+
 /// Not now, but soon: 503.
 pub(crate) fn unavailable(reason: &str) -> Result<Response> {
     text(builder(503)?.with_header("cache-control", "no-store")?.with_header("retry-after", RETRY_AFTER_S)?, reason)

@@ -6,6 +6,7 @@ use crate::engine::{Cell, Rows};
 use crate::money;
 use crate::query::calendar::Calendar;
 use crate::query::{Dimension, Direction, Echo, Metric, Query, Range, Revenue, TimeUnit};
+use crate::regions::Absence;
 use bytes::Bytes;
 use chrono_tz::Tz;
 use serde::Serialize;
@@ -16,6 +17,8 @@ use utoipa::ToSchema;
 
 /// For how long a visitor is recognised: visitor ids change with the UTC day. Visitors of several days, or regions, are not joined.
 pub const IDENTITY_WINDOW: &str = "day";
+/// Within what a visitor is recognised: each region has its own salts. Who was in two counts in each.
+pub const IDENTITY_SCOPE: &str = "region";
 
 /// The whole answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,27 +64,43 @@ pub struct Meta {
     pub watermark: String,
     /// The same by region.
     pub complete_through: BTreeMap<String, String>,
-    /// Revision of the site's partition; of a shadow its own.
+    /// Revision of the site's partition in the region that answers; of a shadow its own.
     pub revision: u64,
+    /// The same by region, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<String, u64>,
     /// The figures are those of a replay's shadow.
     #[serde(skip_serializing_if = "is_false")]
     pub shadow: bool,
     /// Regions whose events are counted.
     pub regions: Vec<String>,
-    /// Regions whose events should be counted and are not.
+    /// Regions of which events are missing: all of them, or, where the region stands in `regions` too, those after its `complete_through`.
     pub regions_missing: Vec<String>,
+    /// Why, by region.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub region_states: BTreeMap<String, Absence>,
     /// UTC hours of the range that may still change, RFC 3339: see [`crate::freshness::open_hours`].
     pub open_hours: Vec<String>,
     /// [`IDENTITY_WINDOW`].
     pub identity_window: &'static str,
-    /// Everything was counted, nothing estimated or sampled.
+    /// [`IDENTITY_SCOPE`], where there are several regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_scope: Option<&'static str>,
+    /// Everything was counted, of all regions, nothing estimated or sampled.
     pub exact: bool,
 }
 
 impl Meta {
     /// Without what changes while the figures stay.
     fn lasting(&self) -> Self {
-        Self { watermark: String::new(), complete_through: BTreeMap::new(), revision: 0, open_hours: Vec::new(), ..self.clone() }
+        Self {
+            watermark: String::new(),
+            complete_through: BTreeMap::new(),
+            revision: 0,
+            revisions: BTreeMap::new(),
+            open_hours: Vec::new(),
+            ..self.clone()
+        }
     }
 }
 

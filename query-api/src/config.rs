@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use thiserror::Error;
 use weir_reader::NatsConfig;
+use weir_reader::store::StoreConfig;
 
 /// Settings of the query API. Filled by the program that runs it.
 #[derive(Clone, Debug)]
@@ -17,8 +18,13 @@ pub struct Config {
     pub region: String,
     /// Numbers of the partitions to serve.
     pub partitions: Vec<u32>,
-    /// Root of the object store, `$WEIR_HOME/files`.
-    pub files: PathBuf,
+    /// The other regions that answers are made of; default: none.
+    pub others: Vec<OtherRegionConfig>,
+    /// The region where sites, accounts, keys and definitions are changed: this one, whose control buckets are the original, or another one, whose buckets
+    /// are copied into this one's; default: this one, as it always was.
+    pub home: Option<String>,
+    /// Where the object store is; default: the folder `$WEIR_HOME/files`.
+    pub files: StoreConfig,
     /// Folder for what DuckDB puts on disk, `$WEIR_HOME/.work/query-api`; not shared with other programs.
     pub work: PathBuf,
     /// Address under which web sites reach the collector, for the snippet that the dashboard shows; default: not known.
@@ -48,6 +54,19 @@ pub struct Config {
     pub tail_bytes_max: u64,
 }
 
+/// Another region, read from this one.
+#[derive(Clone, Debug)]
+pub struct OtherRegionConfig {
+    /// Its name; letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where its NATS is, as its role `query`.
+    pub nats: NatsConfig,
+    /// Number of its partitions: that of this region.
+    pub partitions: u32,
+    /// Where its files are.
+    pub files: StoreConfig,
+}
+
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{field}: {problem}")]
@@ -60,13 +79,22 @@ pub struct ConfigError {
 
 impl Config {
     /// Settings with all defaults.
-    pub fn new(listen: SocketAddr, nats: NatsConfig, region: &str, partitions: Vec<u32>, files: PathBuf, work: PathBuf) -> Self {
+    pub fn new(
+        listen: SocketAddr,
+        nats: NatsConfig,
+        region: &str,
+        partitions: Vec<u32>,
+        files: impl Into<StoreConfig>,
+        work: PathBuf,
+    ) -> Self {
         Self {
             listen,
             nats,
             region: region.to_owned(),
             partitions,
-            files,
+            others: Vec::new(),
+            home: None,
+            files: files.into(),
             work,
             collector_url: None,
             memory_limit_mb: 2_048,
@@ -91,6 +119,18 @@ impl Config {
         let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         check(is_word(&self.region), "region", "letters, digits, - and _ are allowed")?;
         check(!self.partitions.is_empty(), "partitions", "at least one is needed")?;
+        for (index, other) in self.others.iter().enumerate() {
+            let is_taken = other.name == self.region || self.others.iter().take(index).any(|before| before.name == other.name);
+            check(is_word(&other.name), "others", "a region's name has letters, digits, - and _")?;
+            check(!is_taken, "others", &format!("region {} is named twice, or is this one", other.name))?;
+            // A site's record names its partition, and is the same in all regions.
+            let (found, wanted) = (other.partitions as usize, self.partitions.len());
+            let problem =
+                format!("region {} has {found} partitions, this one {wanted}: all regions need the same number", other.name);
+            check(found == wanted, "others", &problem)?;
+        }
+        let is_known = |home: &String| *home == self.region || self.others.iter().any(|other| other.name == *home);
+        check(self.home.as_ref().is_none_or(is_known), "home", "it must be this region or one of the others")?;
         check(self.memory_limit_mb >= 64, "memory_limit_mb", "at least 64 are needed")?;
         check(self.duckdb_threads >= 1, "duckdb_threads", "at least one is needed")?;
         check(self.running_queries_max >= 1, "running_queries_max", "at least one is needed")?;

@@ -119,6 +119,22 @@ pub enum ApiError {
     #[error("Too many queries at the moment. Please try again.")]
     #[strum(serialize = "too_many_queries")]
     Busy,
+    /// A file that the answer needs is damaged or gone.
+    #[error(
+        "A file with events of this period is damaged and is not read. Other periods can be asked for; an operator rebuilds it with `weir repair`."
+    )]
+    PartDamaged,
+    /// Files of another region could not be read while the question was answered; asked again, it is answered without that region.
+    #[error("Files of a region could not be read. Please try again.")]
+    RegionLost,
+    /// Changes are made in the home region, which does not answer.
+    #[error(
+        "Sites, keys and definitions are changed in the home region {home}, which does not answer at the moment. Nothing was changed. Please try again."
+    )]
+    HomeRegionAway {
+        /// Its name.
+        home: String,
+    },
     /// Something of ours does not work now.
     #[error("The query cannot be answered at the moment. Please try again.")]
     Unavailable,
@@ -170,7 +186,13 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::AnswerTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooMuchMemory | Self::TooSlow | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMuchMemory
+            | Self::TooSlow
+            | Self::Busy
+            | Self::PartDamaged
+            | Self::RegionLost
+            | Self::HomeRegionAway { .. }
+            | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -184,6 +206,10 @@ impl From<EngineError> for ApiError {
             EngineError::Database(cause) if is_out_of_memory(&cause) => {
                 tracing::warn!(error = %cause, "query needs too much memory");
                 Self::TooMuchMemory
+            }
+            EngineError::Damaged { .. } | EngineError::Missing { .. } => {
+                tracing::error!(%error, "query needs a file that is not whole");
+                Self::PartDamaged
             }
             EngineError::Timeout { .. } => {
                 tracing::warn!(%error, "query interrupted");

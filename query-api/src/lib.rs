@@ -23,11 +23,12 @@ pub mod operator;
 mod places;
 pub mod plan;
 pub mod query;
+pub mod regions;
 pub mod revision;
 mod run;
 pub mod service;
 pub mod tail;
 pub mod telemetry;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, OtherRegionConfig};
 pub use run::{RunError, run, run_with};

@@ -4,11 +4,12 @@ use crate::bundling::Bundling;
 use crate::cache::FigureCache;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::control::Directory;
+use crate::control::{Directory, HomeSetting};
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::http;
 use crate::limits;
 use crate::operator::{Operator, OperatorActions};
+use crate::regions::OtherRegion;
 use crate::revision::Revisions;
 use crate::service::Service;
 use crate::tail::{Follower, HeadSlot, Limits, PartitionView};
@@ -22,14 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use weir_reader::heads::{self, HeadChange};
 use weir_reader::rules::Rulebook;
 use weir_reader::store::Store;
-use weir_reader::{ReaderError, connect, jetstream};
+use weir_reader::{NatsConfig, ReaderError, connect, jetstream};
 use weir_rollup::rules::{Rules, RulesError};
 
 /// Pause before NATS is tried again.
@@ -101,13 +102,15 @@ pub async fn run_with(
         timeout: Duration::from_millis(config.query_timeout_ms),
         parts_max: config.attached_parts_max,
     })?;
-    let store = Store::local(&config.files)?;
-    let rulebook = Arc::new(Rulebook::new(store.clone(), Rules::built_in()?));
-    let (mut senders, mut partitions) = (BTreeMap::new(), BTreeMap::new());
-    for partition in &config.partitions {
-        let (sender, receiver) = watch::channel(Arc::new(PartitionView::loading("not connected to NATS")));
-        senders.insert(*partition, sender);
-        partitions.insert(*partition, receiver);
+    let store = Store::open(&config.files)?;
+    let rules = Rules::built_in()?;
+    let (senders, partitions) = channels(&config.partitions);
+    let (mut others, mut followed) = (Vec::new(), Vec::new());
+    for other in &config.others {
+        let (senders, partitions) = channels(&config.partitions);
+        let store = Store::open(&other.files)?;
+        followed.push(region(&config, &engine, &rules, &other.name, &other.nats, &store, senders));
+        others.push(Arc::new(OtherRegion::new(&other.name, store, partitions)));
     }
     let service = Arc::new(Service {
         engine: Arc::clone(&engine),
@@ -117,6 +120,7 @@ pub async fn run_with(
         collector_url: config.collector_url.clone(),
         revisions: Revisions::new(store.clone(), &config.region, config.partitions.iter().copied()),
         partitions,
+        others,
         cache: FigureCache::new(config.cache_bytes_max),
         limits: Arc::new(limits::Limits::new(config.limits)),
         stopping: cancel.clone(),
@@ -126,15 +130,28 @@ pub async fn run_with(
     });
     let drain = Duration::from_millis(config.drain_ms);
     let ended = CancellationToken::new();
-    let bundling = Bundling {
+    let mut tasks = JoinSet::new();
+    let bundles = |name: &str, store: &Store, views: &Receivers| Bundling {
         engine: Arc::clone(&engine),
         store: store.clone(),
-        folder: config.work.join("bundles"),
-        views: service.partitions.clone(),
+        folder: config.work.join(name),
+        views: views.clone(),
     };
-    let bundling = tokio::spawn(bundling.run(ended.clone()));
-    let region = Region { config, engine: Arc::clone(&engine), rulebook, store, senders };
-    let following = tokio::spawn(region.follow(Arc::clone(&service), ended.clone()));
+    tasks.spawn(bundles("bundles", &store, &service.partitions).run(ended.clone()));
+    for (other, region) in service.others.iter().zip(followed) {
+        tasks.spawn(bundles(&format!("bundles-{}", other.name), &other.store, &other.partitions).run(ended.clone()));
+        let other = Arc::clone(other);
+        tasks.spawn(region.follow(move |jetstream| other.connect(jetstream), ended.clone()));
+    }
+    let own = region(&config, &engine, &rules, &config.region, &config.nats, &store, senders);
+    let home = match &config.home {
+        None => HomeSetting::Unsaid,
+        Some(home) => {
+            let other = service.others.iter().find(|other| other.name == *home);
+            other.map_or(HomeSetting::Here, |other| HomeSetting::At(Arc::clone(other)))
+        }
+    };
+    tasks.spawn(follow_own(own, Arc::clone(&service), home, ended.clone()));
     let router = http::router(service);
     let closing = close(cancel.clone(), drain);
     let mut serving = pin!(axum::serve(listener, router).with_graceful_shutdown(closing).into_future());
@@ -147,8 +164,7 @@ pub async fn run_with(
     };
     ended.cancel();
     // Cancelled or panicked, there is nothing left to do.
-    let _ended = following.await;
-    let _ended = bundling.await;
+    while tasks.join_next().await.is_some() {}
     engine.end().await;
     outcome.map_err(RunError::Serve)
 }
@@ -167,23 +183,56 @@ async fn last_moment(cancel: &CancellationToken, drain: Duration) {
 }
 
 type Views = watch::Sender<Arc<PartitionView>>;
+type Receivers = BTreeMap<u32, watch::Receiver<Arc<PartitionView>>>;
+
+/// A channel for the views of each partition.
+fn channels(partitions: &[u32]) -> (BTreeMap<u32, Views>, Receivers) {
+    let channel = |partition: &u32| {
+        let (sender, receiver) = watch::channel(Arc::new(PartitionView::loading("not connected to NATS")));
+        ((*partition, sender), (*partition, receiver))
+    };
+    partitions.iter().map(channel).unzip()
+}
 
 /// What is needed to follow a region.
 struct Region {
-    config: Config,
+    name: String,
+    nats: NatsConfig,
     engine: Arc<Engine>,
     rulebook: Arc<Rulebook>,
     store: Store,
+    limits: Limits,
     senders: BTreeMap<u32, Views>,
 }
 
+fn region(
+    config: &Config,
+    engine: &Arc<Engine>,
+    rules: &Arc<Rules>,
+    name: &str,
+    nats: &NatsConfig,
+    store: &Store,
+    senders: BTreeMap<u32, Views>,
+) -> Region {
+    Region {
+        name: name.to_owned(),
+        nats: nats.clone(),
+        engine: Arc::clone(engine),
+        rulebook: Arc::new(Rulebook::new(store.clone(), Arc::clone(rules))),
+        store: store.clone(),
+        limits: Limits { rows_max: config.tail_rows_max, bytes_max: config.tail_bytes_max },
+        senders,
+    }
+}
+
 impl Region {
-    async fn follow(self, service: Arc<Service>, cancel: CancellationToken) {
-        let connected = tokio::select! {
-            connected = connect_until(&self.config) => connected,
+    /// Follows until `cancel` fires. `connected` is told the region's streams and buckets once somebody answers there.
+    async fn follow(self, connected: impl FnOnce(Context) + Send, cancel: CancellationToken) {
+        let jetstream = tokio::select! {
+            jetstream = connect_until(&self.name, &self.nats) => jetstream,
             () = cancel.cancelled() => return,
         };
-        service.revisions.connect(connected.clone());
+        connected(jetstream.clone());
         let mut tasks = JoinSet::new();
         let mut heads = BTreeMap::new();
         for (partition, views) in self.senders {
@@ -193,30 +242,43 @@ impl Region {
                 engine: Arc::clone(&self.engine),
                 rulebook: Arc::clone(&self.rulebook),
                 store: self.store.clone(),
-                jetstream: connected.clone(),
-                region: self.config.region.clone(),
+                jetstream: jetstream.clone(),
+                region: self.name.clone(),
                 partition,
-                limits: Limits { rows_max: self.config.tail_rows_max, bytes_max: self.config.tail_bytes_max },
+                limits: self.limits,
                 clock: Clock::System,
                 heads: receiver,
                 views,
             };
             tasks.spawn(follower.run(cancel.clone()));
         }
-        tasks.spawn(follow_heads(connected.clone(), self.config.region.clone(), heads, cancel.clone()));
-        tasks.spawn(async move { Box::pin(service.directory.follow(connected, cancel)).await });
+        tasks.spawn(follow_heads(jetstream, self.name, heads, cancel));
         tasks.join_all().await;
     }
 }
 
-async fn connect_until(config: &Config) -> Context {
+/// Follows the service's own region, with what is set up in it.
+async fn follow_own(region: Region, service: Arc<Service>, home: HomeSetting, cancel: CancellationToken) {
+    let (told, connected) = oneshot::channel();
+    let control = async {
+        let Ok(jetstream) = connected.await else { return };
+        let service: &Service = &service;
+        service.revisions.connect(Context::clone(&jetstream));
+        Box::pin(service.directory.follow(jetstream, &service.region, home, cancel.clone())).await;
+    };
+    // Nobody listens any more when the service ends.
+    let tell = |jetstream| drop(told.send(jetstream));
+    tokio::join!(region.follow(tell, cancel.clone()), Box::pin(control));
+}
+
+async fn connect_until(region: &str, nats: &NatsConfig) -> Context {
     let mut is_first = true;
     loop {
-        match connect(&config.nats).await {
+        match connect(nats).await {
             Ok(client) => return jetstream(client),
             Err(error) => {
                 if is_first {
-                    tracing::warn!(%error, "not connected to NATS, trying again");
+                    tracing::warn!(region, %error, "not connected to NATS, trying again");
                     is_first = false;
                 }
                 sleep(CONNECT_AGAIN_AFTER).await;

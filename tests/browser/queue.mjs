@@ -32,7 +32,9 @@ test('Queue: 503 with Retry-After, page stays open', async (its) => {
   const refused = Date.now();
   await track(page, 'During', {});
   await its.sleep(1200);
-  equal(its.entries().length, 1, 'requests while the server rests');
+  const asked = its.entries().length;
+  // On a machine that is busy the two seconds may be over by now.
+  if (Date.now() - refused < 1900) equal(asked, 1, 'requests while the server rests');
   its.away();
   await until('sent again', () => distinct(its, 'First') && distinct(its, 'During'));
   const waited = Date.now() - refused;

@@ -20,7 +20,11 @@ pub fn find() -> Result<PathBuf> {
     }
     if nix::unistd::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists() {
         for arguments in [vec!["update", "-qq"], vec!["install", "-y", "-qq", "chromium"]] {
-            Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status()?;
+            Command::new("flock")
+                .args(["/var/lock/weir-apt", "apt-get"])
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .status()?;
         }
         if let Some(found) = on_path() {
             return Ok(found);

@@ -50,6 +50,11 @@ impl Collector {
         Ok(Self { client: client()?, url: weir.run()?.collector_url })
     }
 
+    /// The collector at an address.
+    pub fn at_url(url: &str) -> Result<Self> {
+        Ok(Self { client: client()?, url: url.to_owned() })
+    }
+
     /// Sends a body of any JSON value and returns the answer, whatever it says.
     pub async fn post(&self, visitor: &Visitor, body: &Value) -> Result<Response> {
         self.post_bytes(visitor, serde_json::to_vec(body)?).await

@@ -1,42 +1,17 @@
 //! Debian's `HAProxy` with the configuration of `infra/haproxy` before the edges of a running system; the tests never skip.
 
+use crate::debian;
 use crate::poll::{Look, soft, until};
 use crate::weir::{client, repository};
 use anyhow::{Context as _, Result, bail};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Folders where distributions put it, beside those of PATH.
-const FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
-
 /// `HAPROXY`, else one on PATH, else Debian's package when root.
 pub fn find() -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os("HAPROXY").map(PathBuf::from) {
-        if given.is_file() {
-            return Ok(given);
-        }
-        bail!("HAPROXY names {}, which is no file", given.display());
-    }
-    if let Some(found) = installed() {
-        return Ok(found);
-    }
-    if nix::unistd::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists() {
-        for arguments in [vec!["update", "-qq"], vec!["install", "-y", "-qq", "--no-install-recommends", "haproxy"]] {
-            Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status()?;
-        }
-        if let Some(found) = installed() {
-            return Ok(found);
-        }
-    }
-    bail!("the tests of several edges need HAProxy: run `sudo apt-get install -y haproxy`, or set HAPROXY to its program")
-}
-
-fn installed() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    folders.map(|folder| folder.join("haproxy")).find(|file| file.is_file())
+    debian::program("HAPROXY", "haproxy", "haproxy")
 }
 
 /// A running `HAProxy`, ended on drop.

@@ -4,14 +4,20 @@
 //! awaited by [`poll::until`], never by a sleep.
 
 pub mod browser;
+#[cfg(target_os = "linux")]
+pub mod chaos;
 pub mod chromium;
+pub mod cluster;
 pub mod collector;
+pub mod debian;
 pub mod haproxy;
 pub mod independent;
 pub mod load;
 pub mod poll;
 pub mod process;
+pub mod prometheus;
 pub mod query;
 pub mod scan;
 pub mod scenario;
+pub mod unsynced;
 pub mod weir;

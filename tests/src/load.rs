@@ -33,13 +33,18 @@ pub struct Load {
 impl Load {
     /// Starts `senders` tasks, each sending one event after the other for its own visitors, in single events and small arrays.
     pub fn start(weir: &Weir, domain: &str, senders: u32) -> Result<Self> {
+        Self::start_at(&[weir.run()?.collector_url], domain, senders)
+    }
+
+    /// The same for several collectors, among which the senders are divided.
+    pub fn start_at(urls: &[String], domain: &str, senders: u32) -> Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(Mutex::new(Sent::default()));
         let next = Arc::new(AtomicU64::new(next_base()));
         let mut tasks = JoinSet::new();
-        for sender in 0..senders {
+        for (sender, url) in (0..senders).zip(urls.iter().cycle()) {
             // A pool of its own each: a broken connection is that sender's alone. A dead peer is given up soon.
-            let collector = Collector::of(weir)?;
+            let collector = Collector::at_url(url)?;
             let (ended, sent, next, domain) = (ended.clone(), sent.clone(), next.clone(), domain.to_owned());
             tasks.spawn(async move {
                 while !ended.load(Ordering::Relaxed) {
@@ -148,11 +153,18 @@ impl Sent {
 
     /// Waits until the acknowledged events are visible, then checks by id: live, and again once everything is sealed.
     pub async fn verify(&self, weir: &Weir, domain: &str, within: Duration) -> Result<()> {
+        let stats = Stats::admin(weir, domain)?;
+        self.visible(&stats, within).await?;
+        weir.flush().await?;
+        self.check(&counted(&stats).await?)
+    }
+
+    /// Waits until the acknowledged events are visible, then checks by id.
+    pub async fn visible(&self, stats: &Stats, within: Duration) -> Result<()> {
         use crate::poll::{Look, soft, until};
         ensure!(!self.acknowledged.is_empty(), "the load sent nothing");
         until("all acknowledged events to be visible", within, async || {
-            let stats = Stats::admin(weir, domain)?;
-            Ok(soft(counted(&stats).await.map(|counted| {
+            Ok(soft(counted(stats).await.map(|counted| {
                 let missing = self.acknowledged.iter().filter(|id| !counted.contains_key(*id)).count();
                 if missing == 0 {
                     Look::Done(())
@@ -162,9 +174,6 @@ impl Sent {
             })))
         })
         .await?;
-        let stats = Stats::admin(weir, domain)?;
-        self.check(&counted(&stats).await?)?;
-        weir.flush().await?;
-        self.check(&counted(&stats).await?)
+        self.check(&counted(stats).await?)
     }
 }

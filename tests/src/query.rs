@@ -36,6 +36,11 @@ impl Stats {
         Ok(Self { client: client()?, url: weir.run()?.query_url, key: key.to_owned(), site: site.to_owned(), revision: None })
     }
 
+    /// Reads `site` with `key` from the query node at an address.
+    pub fn at_url(url: &str, site: &str, key: &str) -> Result<Self> {
+        Ok(Self { client: client()?, url: url.to_owned(), key: key.to_owned(), site: site.to_owned(), revision: None })
+    }
+
     /// Reads `site` with the admin key.
     pub fn admin(weir: &Weir, site: &str) -> Result<Self> {
         let key = weir.run()?.admin_key;

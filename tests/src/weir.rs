@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -71,9 +71,20 @@ impl Weir {
         Self::start_as("demo", options).await
     }
 
+    /// The same in a folder that is there, for example one of another disk.
+    pub async fn start_in(folder: &Path, options: &[(&str, &str)]) -> Result<Self> {
+        let home = folder.join("home");
+        std::fs::DirBuilder::new().mode(0o700).create(&home)?;
+        Self::start_at(home, "up", options).await
+    }
+
     async fn start_as(verb: &'static str, options: &[(&str, &str)]) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let home = tempfile::Builder::new().prefix("weir-test-").permissions(private).tempdir()?.keep();
+        Self::start_at(home, verb, options).await
+    }
+
+    async fn start_at(home: PathBuf, verb: &'static str, options: &[(&str, &str)]) -> Result<Self> {
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let weir = Self { home, supervisor: Mutex::new(None), verb, options };
         weir.up().await?;
@@ -196,6 +207,21 @@ impl Weir {
         }
         supervisor.child.wait()?;
         dismiss(&mut supervisor.guard);
+        Ok(())
+    }
+
+    /// Does something, a power cut for example, and kills all processes at that moment, before they can react to it.
+    pub fn kill_everything_at(&self, moment: impl FnOnce()) -> Result<()> {
+        let mut supervisor = self.slot().take().context("weir is not up")?;
+        let pids: Vec<u32> = process::tree(supervisor.child.id()).split_off(1);
+        moment();
+        process::signal(supervisor.child.id(), Signal::SIGKILL);
+        for pid in pids {
+            process::signal(pid, Signal::SIGKILL);
+        }
+        dismiss(&mut supervisor.guard);
+        // Reaped by whoever waits for it: it may hang on a disk without power until then.
+        std::thread::spawn(move || supervisor.child.wait());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use weir_event::codec;
 use weir_event::model::{
-    Control, ControlKind, DeleteSite, Event, EventBatch, MoveSite, Property, Refused, Revenue, SCHEMA_VERSION,
+    Control, ControlKind, DeleteSite, DeleteVisitor, Event, EventBatch, MoveSite, Property, Refused, Revenue, SCHEMA_VERSION,
 };
 
 use crate::error::Error;
@@ -24,6 +24,7 @@ pub(crate) fn encode(json: &str) -> Result<Vec<u8>, Error> {
         events: fields.list("events", event)?,
         controls: fields.list("controls", control)?,
         refused: fields.list("refused", refused)?,
+        tombstones: Vec::new(),
     };
     fields.end()?;
     checked(&batch)
@@ -125,22 +126,29 @@ fn control(value: Value) -> Result<Control, Error> {
 
 fn kind(value: Value) -> Result<ControlKind, Error> {
     let mut kinds = Fields::of(value)?;
-    let (delete, to) = (kinds.value("delete_site"), kinds.value("move_site"));
+    let (delete, to, visitor) = (kinds.value("delete_site"), kinds.value("move_site"), kinds.value("delete_visitor"));
     kinds.end()?;
-    match (delete, to) {
-        (Some(delete), None) => {
+    match (delete, to, visitor) {
+        (Some(delete), None, None) => {
             let mut fields = Fields::of(delete)?;
             let delete = DeleteSite { site_id: fields.number("site_id")? };
             fields.end()?;
             Ok(ControlKind::DeleteSite(delete))
         }
-        (None, Some(to)) => {
+        (None, Some(to), None) => {
             let mut fields = Fields::of(to)?;
             let to = MoveSite { site_id: fields.number("site_id")?, to_partition: fields.number("to_partition")? };
             fields.end()?;
             Ok(ControlKind::MoveSite(to))
         }
-        _ => Err(Error::Field { field: "kind", form: "one of delete_site and move_site" }),
+        (None, None, Some(delete)) => {
+            let mut fields = Fields::of(delete)?;
+            let visitor_id = fields.read("visitor_id", DECIMAL, decimal)?;
+            let delete = DeleteVisitor { site_id: fields.number("site_id")?, visitor_id };
+            fields.end()?;
+            Ok(ControlKind::DeleteVisitor(delete))
+        }
+        _ => Err(Error::Field { field: "kind", form: "one of delete_site, move_site and delete_visitor" }),
     }
 }
 

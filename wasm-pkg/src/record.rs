@@ -75,6 +75,9 @@ fn control(control: &Control) -> Result<Value, Error> {
     let kind = control.kind.as_ref().map(|kind| match kind {
         ControlKind::DeleteSite(delete) => json!({ "delete_site": { "site_id": delete.site_id } }),
         ControlKind::MoveSite(to) => json!({ "move_site": { "site_id": to.site_id, "to_partition": to.to_partition } }),
+        ControlKind::DeleteVisitor(delete) => {
+            json!({ "delete_visitor": { "site_id": delete.site_id, "visitor_id": delete.visitor_id.to_string() } })
+        }
     });
     let requested_ms = safe("requested_ms", control.requested_ms)?;
     Ok(json!({ "id": hex::encode(&control.id), "requested_ms": requested_ms, "kind": kind }))

@@ -4,7 +4,7 @@ use super::*;
 use crate::read::encode;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir_event::model::{EventBatch, MoveSite, Property, SCHEMA_VERSION};
+use weir_event::model::{DeleteVisitor, EventBatch, MoveSite, Property, SCHEMA_VERSION};
 
 fn batch() -> EventBatch {
     let event = Event {
@@ -24,11 +24,18 @@ fn batch() -> EventBatch {
         number: 7,
         batcher: "local/0/0".into(),
         events: vec![event],
-        controls: vec![Control {
-            id: vec![1; 16],
-            requested_ms: 5,
-            kind: Some(ControlKind::MoveSite(MoveSite { site_id: 3, to_partition: 1 })),
-        }],
+        controls: vec![
+            Control {
+                id: vec![1; 16],
+                requested_ms: 5,
+                kind: Some(ControlKind::MoveSite(MoveSite { site_id: 3, to_partition: 1 })),
+            },
+            Control {
+                id: vec![2; 16],
+                requested_ms: 5,
+                kind: Some(ControlKind::DeleteVisitor(DeleteVisitor { site_id: 3, visitor_id: u64::MAX })),
+            },
+        ],
         refused: vec![Refused { site_id: 3, hour_ms: 3_600_000, reason: "url".into(), count: 2 }],
         ..EventBatch::default()
     }

@@ -173,7 +173,7 @@ export interface Control {
   id: string;
   requested_ms: number;
   /** `null` is a kind that this version does not know. */
-  kind: { delete_site: { site_id: number } } | { move_site: { site_id: number; to_partition: number } } | null;
+  kind: { delete_site: { site_id: number } } | { move_site: { site_id: number; to_partition: number } } | { delete_visitor: { site_id: number; visitor_id: string } } | null;
 }
 
 /** How many events of a site the edge refused or dropped for one reason. */

@@ -1,14 +1,19 @@
 //! The connection to NATS.
 
 use crate::error::ReaderError;
+use crate::lonely;
 use async_nats::jetstream::{Context, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where NATS is and who asks.
 #[derive(Clone)]
 pub struct NatsConfig {
-    /// Address, `nats://host:port`; several separated by commas.
+    /// Address, `nats://host:port` or `tls://host:port`; several separated by commas. With `tls` the first byte is that of a handshake: the server
+    /// needs `handshake_first`.
     pub url: String,
     /// User name of the role; empty = none.
     pub user: String,
@@ -16,6 +21,8 @@ pub struct NatsConfig {
     pub password: String,
     /// Prefix of answer subjects, by which the role's permissions tell its answers, as `_INBOX_query`; empty = the client's default.
     pub inbox_prefix: String,
+    /// Certificates (PEM) of the authority that alone is trusted for `tls`; without it, those that the system trusts.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for NatsConfig {
@@ -51,7 +58,34 @@ pub async fn connect(config: &NatsConfig) -> Result<Client, ReaderError> {
         .map(|url| url.trim().parse::<async_nats::ServerAddr>())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|cause| failed(cause.into()))?;
-    options.connect(servers).await.map_err(|cause| failed(cause.into()))
+    if config.url.split(',').any(|url| url.trim().starts_with("tls://")) {
+        options = options.require_tls(true).tls_first();
+        if let Some(file) = &config.ca_file {
+            options = options.tls_client_config(trusting(file).map_err(failed)?);
+        }
+    }
+    let several = servers.len() > 1;
+    // Only what the configuration names is connected to: what servers say of each other may be reached only from where they stand.
+    let client = options.ignore_discovered_servers().connect(servers).await.map_err(|cause| failed(cause.into()))?;
+    if several {
+        tokio::spawn(lonely::leave_lonely_server(client.clone()));
+    }
+    Ok(client)
+}
+
+/// TLS that trusts the authority in a file and nobody else.
+fn trusting(file: &Path) -> Result<rustls::ClientConfig, crate::error::Cause> {
+    let named = |cause: &dyn std::fmt::Display| format!("the certificates in {} cannot be used: {cause}", file.display());
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|cause| named(&cause))? {
+        roots.add(certificate.map_err(|cause| named(&cause))?).map_err(|cause| named(&cause))?;
+    }
+    if roots.is_empty() {
+        return Err(named(&"there is none").into());
+    }
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// JetStream over a connection, with this crate's limits.
@@ -71,5 +105,23 @@ fn log_event(event: &Event) {
         Event::ClientError(error) => tracing::warn!(%error, "NATS client failed"),
         Event::SlowConsumer(id) => tracing::warn!(subscription = *id, "NATS client dropped messages"),
         other => tracing::info!(event = %other, "NATS connection"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        for text in [None, Some(""), Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")] {
+            if let Some(text) = text {
+                std::fs::write(&file, text).unwrap();
+            }
+            let error = trusting(&file).unwrap_err().to_string();
+            assert!(error.contains("ca.pem cannot be used"), "{error}");
+        }
     }
 }

@@ -102,6 +102,14 @@ pub enum ReaderError {
         /// SHA-256 of what is there.
         found: String,
     },
+    /// The file's bytes are not those that were written. It is set aside and not served.
+    #[error("object {name} is damaged ({reason}): `weir repair` rebuilds it")]
+    Damaged {
+        /// Name of the object.
+        name: String,
+        /// What was found.
+        reason: String,
+    },
     /// The bytes are not what they should be.
     #[error("{name} cannot be read: {cause}")]
     Malformed {
@@ -133,7 +141,8 @@ impl ReaderError {
         Self::Request { operation, cause: cause.into() }
     }
 
-    pub(crate) fn malformed(name: &str, cause: impl Into<Cause>) -> Self {
+    /// An object or record that is not what its name says.
+    pub fn malformed(name: &str, cause: impl Into<Cause>) -> Self {
         Self::Malformed { name: name.to_owned(), cause: cause.into() }
     }
 

@@ -3,7 +3,7 @@
 use crate::error::ReaderError;
 use crate::store::Store;
 use bytes::Bytes;
-use weir_rollup::manifest::{Head, MANIFEST_VERSION, Manifest, ObjectRef};
+use weir_rollup::manifest::{Head, MANIFEST_VERSION, MANIFEST_VERSION_MIN, Manifest, ObjectRef};
 
 /// Largest manifest that is read: 40,000 parts of about 400 bytes.
 pub const MANIFEST_BYTES_MAX: u64 = 16_000_000;
@@ -70,7 +70,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
         version: u32,
     }
     let versioned: Versioned = serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))?;
-    if versioned.version != MANIFEST_VERSION {
+    if !(MANIFEST_VERSION_MIN..=MANIFEST_VERSION).contains(&versioned.version) {
         return Err(ReaderError::Version { name: name.to_owned(), found: versioned.version, known: MANIFEST_VERSION });
     }
     serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))
@@ -79,7 +79,9 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_rollup::manifest::{Checkpoint, Level, LogicFrom, Part, PartLedger, Promotion, PromotionKind, StreamIdentity};
+    use weir_rollup::manifest::{
+        ArchiveObject, Checkpoint, Erasure, Level, LogicFrom, Part, PartLedger, Promotion, PromotionKind, Rollup, StreamIdentity,
+    };
 
     fn manifest() -> Manifest {
         Manifest {
@@ -102,6 +104,7 @@ mod tests {
                 rows: 20,
                 bytes: 4096,
                 content_checksum: "20-ff".to_owned(),
+                file_checksum: None,
                 format: 1,
                 ledger: None,
             }],
@@ -117,6 +120,10 @@ mod tests {
             accepted: None,
             checkpoints: Vec::new(),
             promotion: None,
+            archive: Vec::new(),
+            rollups: Vec::new(),
+            erasures: Vec::new(),
+            erased: 0,
         }
     }
 
@@ -177,6 +184,58 @@ mod tests {
         assert_eq!(with_replay.barrier(), None, "there is nothing to roll back to");
     }
 
+    #[test]
+    fn the_format_of_version_2_is_pinned() {
+        let with_files = Manifest {
+            version: 2,
+            archived_seq: 9,
+            archive: vec![ArchiveObject {
+                name: "archive/local-0/1-9-c.zst".to_owned(),
+                checksum: "ab".to_owned(),
+                bytes: 7,
+                first_seq: 1,
+                last_seq: 9,
+                first_stream_ms: 5,
+                last_stream_ms: 6,
+                events: 20,
+            }],
+            rollups: vec![Rollup {
+                name: "rollups/local-0/r.duckdb".to_owned(),
+                checksum: "ef".to_owned(),
+                bytes: 8,
+                format: 1,
+                start_ms: 0,
+                end_ms: 86_400_000,
+            }],
+            erasures: vec![Erasure {
+                id: "0a".to_owned(),
+                seq: 9,
+                idx: 2,
+                site_id: 3,
+                visitor_id: Some(4),
+                before_ms: None,
+                requested_ms: 5,
+                parts_done: true,
+                done_ms: None,
+                history_done: false,
+                final_ms: None,
+            }],
+            erased: 1,
+            ..manifest()
+        };
+        let pinned = PINNED.replace(r#""version":1"#, r#""version":2"#).replace(r#""archived_seq":0"#, r#""archived_seq":9"#).replace(
+            "1000}",
+            concat!(
+                r#"1000,"archive":[{"name":"archive/local-0/1-9-c.zst","checksum":"ab","bytes":7,"first_seq":1,"last_seq":9,"#,
+                r#""first_stream_ms":5,"last_stream_ms":6,"events":20}],"#,
+                r#""rollups":[{"name":"rollups/local-0/r.duckdb","checksum":"ef","bytes":8,"format":1,"start_ms":0,"end_ms":86400000}],"#,
+                r#""erasures":[{"id":"0a","seq":9,"idx":2,"site_id":3,"visitor_id":4,"requested_ms":5,"parts_done":true}],"erased":1}"#
+            ),
+        );
+        assert_eq!(serde_json::to_string(&with_files).unwrap(), pinned);
+        assert_eq!(parse("m", pinned.as_bytes()).unwrap(), with_files);
+    }
+
     #[tokio::test]
     async fn only_the_committed_manifest_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
@@ -199,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_later_version_is_refused_by_name() {
-        let later = PINNED.replace(r#"{"version":1"#, r#"{"version":2"#);
-        assert!(matches!(parse("m", later.as_bytes()), Err(ReaderError::Version { found: 2, known: 1, .. })));
+        let later = PINNED.replace(r#"{"version":1"#, r#"{"version":3"#);
+        assert!(matches!(parse("m", later.as_bytes()), Err(ReaderError::Version { found: 3, known: 2, .. })));
     }
 }

@@ -53,6 +53,19 @@ pub(crate) async fn info(jetstream: &Context, stream: &str) -> Result<Info, Read
     }
 }
 
+/// Deletes all messages of a stream before a sequence.
+pub(crate) async fn purge(jetstream: &Context, stream: &str, before_seq: u64) -> Result<(), ReaderError> {
+    #[derive(Deserialize)]
+    struct Purged {}
+    let request = serde_json::json!({ "seq": before_seq });
+    let answer: Result<Response<Purged>, _> = jetstream.request(format!("STREAM.PURGE.{stream}"), &request).await;
+    match answer {
+        Ok(Response::Ok(Purged {})) => Ok(()),
+        Ok(Response::Err { error }) => Err(ReaderError::request("purging a stream", error)),
+        Err(error) => Err(ReaderError::request("purging a stream", error)),
+    }
+}
+
 /// A consumer that is read.
 pub(crate) struct Pull {
     /// Messages that it had to deliver when it was made.

@@ -22,6 +22,11 @@ pub fn name(region: &str, partition: u32, seq: u64, commit_id: &str) -> String {
     format!("{}/{seq}-{commit_id}.state.zst", folder(region, partition))
 }
 
+/// The sequence that the name of a state says.
+pub fn seq_of(name: &str) -> Option<u64> {
+    name.rsplit('/').next()?.split('-').next()?.parse().ok()
+}
+
 /// Writes an encoded state durably.
 pub async fn put(store: &Store, name: &str, encoded: Vec<u8>) -> Result<ObjectRef, ReaderError> {
     let compressed = blocking(name, move || zstd::bulk::compress(&encoded, ZSTD_LEVEL)).await?;

@@ -86,6 +86,11 @@ pub async fn seq_at(jetstream: &Context, region: &str, partition: u32, time_ms: 
     Ok(first.map_or(state.last_seq + 1, |delivered| delivered.seq))
 }
 
+/// Deletes all messages of a partition's stream before a sequence. Only for what is kept elsewhere, or is to be forgotten.
+pub async fn purge(jetstream: &Context, region: &str, partition: u32, before_seq: u64) -> Result<(), ReaderError> {
+    pull::purge(jetstream, &subject::events_stream(region, partition), before_seq).await
+}
+
 async fn first_delivered(
     jetstream: &Context,
     region: &str,

@@ -92,6 +92,7 @@ async fn connect(port: u16) -> async_nats::Client {
         user: String::new(),
         password: String::new(),
         inbox_prefix: "_INBOX_test".to_owned(),
+        ca_file: None,
     };
     let started = Instant::now();
     loop {

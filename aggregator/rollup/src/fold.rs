@@ -6,24 +6,28 @@
 mod codec;
 mod dedupe;
 mod opening;
+mod recall;
 mod retry;
 mod visits;
 mod watermark;
 
 use crate::ledger::{self, Collector, Tally};
+use crate::manifest::Erasure;
 use crate::row::{ControlRow, EventRow, Position};
 use crate::rules::Rules;
 use std::sync::Arc;
 use visits::Visits;
-use weir_event::model::{Control, ControlKind, Event, EventBatch, Origin};
+use weir_event::erase::Slot;
+use weir_event::model::{Control, ControlKind, Event, EventBatch, Fate, Origin, Tombstone};
 
 pub use codec::{STATE_BYTES_MAX, STATE_VERSION, StateError};
 pub use dedupe::Jump;
+pub use recall::Recall;
 pub use retry::{KEEP_IDS_MS, KnownIds, OldRetry, old_retries, parts_to_search};
 
 /// Version of the fold's code, first half of the logic version. It rises with every change that can change a row. Version 1 did not look up
-/// old retries.
-pub const FOLD_VERSION: u32 = 2;
+/// old retries, version 2 knew all ids of two hours.
+pub const FOLD_VERSION: u32 = 3;
 /// An event joins a visit that was active at most this long before or after it.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
 /// Event times above this (the last millisecond of the year 9999) are taken as this.
@@ -70,10 +74,11 @@ pub struct Folded {
     pub ledger: Vec<ledger::Entry>,
 }
 
-/// What became of events. Those received = `accepted + deduplicated + orphan_engagement`, where the batch was no duplicate.
+/// What became of events. Those received = `accepted + deduplicated + orphan_engagement`, where the batch was no duplicate;
+/// `accepted - erased` became rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Became rows.
+    /// Became rows, or would have.
     pub accepted: u64,
     /// Dropped: their id is known.
     pub deduplicated: u64,
@@ -83,6 +88,8 @@ pub struct Counts {
     pub late: u64,
     /// Among the accepted: of a visit marked as a bot's.
     pub bots: u64,
+    /// Among the accepted: erased from the batch, so that they give no row.
+    pub erased: u64,
 }
 
 impl Counts {
@@ -93,6 +100,7 @@ impl Counts {
         self.orphan_engagement += other.orphan_engagement;
         self.late += other.late;
         self.bots += other.bots;
+        self.erased += other.erased;
     }
 }
 
@@ -113,10 +121,17 @@ impl State {
         self.visits.live(self.stream_ms)
     }
 
+    /// Forgets the visits that an erasure is about, as far as they ended before its time. Returns whether there were any.
+    ///
+    /// For states of before the erasure's position: a later one has forgotten them, and may have newer visits of the same visitors.
+    pub fn erase(&mut self, erasure: &Erasure) -> bool {
+        self.visits.erase(erasure)
+    }
+
     /// Frees what no later lookup can find. It changes no row, whenever it runs; [`fold`] runs it every ten minutes of stream time.
     pub fn purge(&mut self) {
         self.producers.purge(self.stream_ms);
-        self.ids.purge(self.stream_ms);
+        self.ids.purge();
         self.visits.purge(self.stream_ms);
         self.batchers.purge(self.stream_ms);
         self.purged_ms = self.stream_ms;
@@ -143,14 +158,23 @@ fn fold_batch(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival,
         dedupe::Verdict::After(jump) => Some(jump),
     };
     state.stream_ms = stream_ms;
+    state.ids.advance(stream_ms);
+    let old_after_ms = retry::old_after_ms(state, stream_ms);
     state.batchers.heard(&batch.batcher, batch.oldest_unsent_ms, stream_ms);
     let mut folded = Folded { jump, rows: Vec::with_capacity(batch.events.len()), ..Folded::default() };
     let mut ledger = Collector::default();
-    for (idx, event) in (0_u32..).zip(&batch.events) {
+    for (idx, slot) in batch.slots() {
+        let event = match slot {
+            Slot::Event(event) => event,
+            Slot::Erased(tombstone) => {
+                fold_tombstone(state, tombstone, &mut folded.counts, &mut ledger);
+                continue;
+            }
+        };
         let tally = ledger.at(event.site_id, clamp_ms(event.received_ms));
-        let is_stored = !known.is_empty() && retry::is_old(event, stream_ms) && known.contains(&event.id());
+        let is_stored = !known.is_empty() && retry::is_old(event, stream_ms, old_after_ms) && known.contains(&event.id());
         // An id counts as seen, stored or not.
-        if !state.ids.first_sight(event.id(), stream_ms) || is_stored {
+        if !state.ids.first_sight(event.id()) || is_stored {
             folded.counts.deduplicated += 1;
             tally.deduplicated += 1;
         } else {
@@ -160,7 +184,7 @@ fn fold_batch(state: &mut State, rules: &Rules, batch: &EventBatch, at: Arrival,
     for refused in batch.refused.iter().filter(|refused| refused.count > 0) {
         ledger.at(refused.site_id, clamp_ms(refused.hour_ms)).refuse(&refused.reason, refused.count);
     }
-    for (idx, control) in (batch.events.len() as u32..).zip(&batch.controls) {
+    for (idx, control) in (batch.places()..).zip(&batch.controls) {
         fold_control(state, control, Position { seq: at.seq, idx }, &mut folded);
     }
     folded.ledger = ledger.finish();
@@ -209,13 +233,39 @@ fn fold_event(state: &mut State, rules: &Rules, event: &Event, position: Positio
     });
 }
 
-/// Emits a control record once. A deleted site's visits end here: its later events open new ones.
-fn fold_control(state: &mut State, control: &Control, position: Position, folded: &mut Folded) {
-    if !state.ids.first_sight(dedupe::id_of(&control.id), state.stream_ms) {
+/// Counts an event that was erased as what it was. Its id is known from here on, as it was before.
+fn fold_tombstone(state: &mut State, tombstone: &Tombstone, counts: &mut Counts, ledger: &mut Collector) {
+    let tally = ledger.at(tombstone.site_id, clamp_ms(tombstone.hour_ms));
+    if !state.ids.first_sight(tombstone.id()) || tombstone.fate() == Fate::Copy {
+        counts.deduplicated += 1;
+        tally.deduplicated += 1;
         return;
     }
-    if let Some(ControlKind::DeleteSite(delete)) = control.kind {
-        state.visits.forget_site(delete.site_id);
+    if tombstone.fate() == Fate::Orphan {
+        counts.orphan_engagement += 1;
+        return tally.refuse(ledger::NO_SESSION, 1);
+    }
+    let (bot, late) = (u64::from(tombstone.bot), u64::from(tombstone.late));
+    for (of_batch, of_hour, count) in [
+        (&mut counts.accepted, &mut tally.accepted, 1),
+        (&mut counts.erased, &mut tally.erased, 1),
+        (&mut counts.bots, &mut tally.bots, bot),
+        (&mut counts.late, &mut tally.late, late),
+    ] {
+        *of_batch += count;
+        *of_hour += count;
+    }
+}
+
+/// Emits a control record once. The visits of a deleted site or visitor end here: later events open new ones.
+fn fold_control(state: &mut State, control: &Control, position: Position, folded: &mut Folded) {
+    if !state.ids.first_sight(dedupe::id_of(&control.id)) {
+        return;
+    }
+    match control.kind {
+        Some(ControlKind::DeleteSite(delete)) => state.visits.forget(delete.site_id, None),
+        Some(ControlKind::DeleteVisitor(delete)) => state.visits.forget(delete.site_id, Some(delete.visitor_id)),
+        Some(ControlKind::MoveSite(_)) | None => {}
     }
     folded.controls.push(ControlRow { position, record: weir_event::Message::encode_to_vec(control) });
 }

@@ -13,15 +13,17 @@ pub const BOTS: &str = "bots";
 pub const DEDUPLICATED: &str = "deduplicated";
 /// Kind of the accepted events that happened more than 30 minutes of stream time before they were folded.
 pub const LATE: &str = "late";
+/// Kind of the accepted events whose rows were erased: `accepted - erased` rows are kept.
+pub const ERASED: &str = "erased";
 /// What stands before the reason in the kind of refused events.
 pub const REJECTED_PREFIX: &str = "rejected:";
 /// The fold's only reason to refuse: engagement without a visit that it could belong to.
 pub const NO_SESSION: &str = "no_session_for_engagement";
 
 /// The kinds that every tally has, in the order of rows.
-const FIXED: [&str; 4] = [ACCEPTED, BOTS, DEDUPLICATED, LATE];
+const FIXED: [&str; 5] = [ACCEPTED, BOTS, DEDUPLICATED, ERASED, LATE];
 
-/// What became of some events. Those received = accepted + deduplicated + all rejected; late and bots are among the accepted.
+/// What became of some events. Those received = accepted + deduplicated + all rejected; late, bots and erased are among the accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Became rows.
@@ -32,6 +34,8 @@ pub struct Tally {
     pub late: u64,
     /// Among the accepted: of a visit marked as a bot's.
     pub bots: u64,
+    /// Among the accepted: their rows were erased.
+    pub erased: u64,
     /// Refused by the edge or by the fold, by reason.
     pub rejected: BTreeMap<String, u64>,
 }
@@ -79,6 +83,7 @@ impl Tally {
             ACCEPTED => &mut self.accepted,
             BOTS => &mut self.bots,
             DEDUPLICATED => &mut self.deduplicated,
+            ERASED => &mut self.erased,
             LATE => &mut self.late,
             other => match other.strip_prefix(REJECTED_PREFIX) {
                 Some(reason) => return self.refuse(reason, count),
@@ -108,8 +113,8 @@ impl Tally {
     }
 
     /// The counts of [`FIXED`].
-    fn fixed(&self) -> [u64; 4] {
-        [self.accepted, self.bots, self.deduplicated, self.late]
+    fn fixed(&self) -> [u64; 5] {
+        [self.accepted, self.bots, self.deduplicated, self.erased, self.late]
     }
 }
 
@@ -168,7 +173,7 @@ impl Sum {
 
 #[derive(Clone, Debug, Default)]
 struct Page {
-    fixed: [Sum; 4],
+    fixed: [Sum; 5],
     rejected: BTreeMap<String, Sum>,
 }
 
@@ -238,9 +243,16 @@ mod tests {
     #[test]
     fn a_tally_adds_up_by_kind() {
         let mut tally = Tally::default();
-        for (kind, count) in
-            [(ACCEPTED, 5), (BOTS, 2), (LATE, 1), (DEDUPLICATED, 3), ("rejected:url", 4), ("rejected:url", 1), ("later", 9)]
-        {
+        for (kind, count) in [
+            (ACCEPTED, 5),
+            (BOTS, 2),
+            (LATE, 1),
+            (ERASED, 2),
+            (DEDUPLICATED, 3),
+            ("rejected:url", 4),
+            ("rejected:url", 1),
+            ("later", 9),
+        ] {
             tally.count(kind, count);
         }
         tally.refuse("none", 0);
@@ -248,7 +260,7 @@ mod tests {
         assert_eq!(tally.rejected, BTreeMap::from([("url".to_owned(), 5)]));
         let mut twice = tally.clone();
         twice.add(&tally);
-        assert_eq!((twice.received(), twice.bots, twice.late), (26, 4, 2));
+        assert_eq!((twice.received(), twice.bots, twice.late, twice.erased), (26, 4, 2, 4));
     }
 
     #[test]
@@ -281,10 +293,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_portions_give_the_same_rows(
-            counts in proptest::collection::vec((0..3_u32, 0..3_i64, 0..5_usize, 0..4_u64), 0..40),
+            counts in proptest::collection::vec((0..3_u32, 0..3_i64, 0..6_usize, 0..4_u64), 0..40),
             split in proptest::collection::vec(0..4_usize, 40),
         ) {
-            let kinds = [ACCEPTED, BOTS, DEDUPLICATED, LATE, "rejected:url"];
+            let kinds = [ACCEPTED, BOTS, DEDUPLICATED, ERASED, LATE, "rejected:url"];
             let entry = |(site_id, hour, kind, count): (u32, i64, usize, u64)| {
                 let mut tally = Tally::default();
                 tally.count(kinds[kind], count);

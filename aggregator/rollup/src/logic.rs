@@ -1,5 +1,9 @@
 //! Which logic made, or is to make, the rows of which sequences.
 
+mod replayed;
+
+pub use replayed::replayed;
+
 use crate::fold::FOLD_VERSION;
 use crate::manifest::LogicFrom;
 

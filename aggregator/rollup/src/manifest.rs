@@ -1,10 +1,24 @@
 //! What a partition consists of at one revision: the manifest (an immutable object) and its head (a small KV entry, moved by compare-and-set).
 
+mod archive;
+mod balance;
+mod change;
+mod erasure;
+mod rollups;
+
+pub use balance::{Mismatch, equal};
+pub use change::{COMMIT_ORDER, Keep, Sealed, Step};
+pub use erasure::{AWAITS_SWEEP, RECEIPT_KEPT_MS, Subject, covered_sql};
+
 use crate::ledger::HOUR_MS;
 use serde::{Deserialize, Serialize};
 
-/// Version of the manifest's JSON.
-pub const MANIFEST_VERSION: u32 = 1;
+/// Version of the manifest's JSON. Version 2 knows archive, rollups and erasures: a program that does not must neither read nor go on with it.
+pub const MANIFEST_VERSION: u32 = 2;
+/// Oldest version that is read.
+pub const MANIFEST_VERSION_MIN: u32 = 1;
+/// Rows so far around a span of days have a say in its rollups: a visit that touches a day lies within two days of it.
+pub const ROLLUP_REACH_MS: i64 = 48 * HOUR_MS;
 
 /// The entry in the heads bucket. Moving it is the only commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +73,47 @@ pub struct Manifest {
     /// The last promotion of a replay or the last rollback; `None` when there was none, or its rollback is no longer offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<Promotion>,
+    /// The raw batches as received, ascending and without a gap: the last one ends at `archived_seq`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub archive: Vec<ArchiveObject>,
+    /// Figures made ahead, ascending and disjoint. One is listed exactly while it holds what the parts hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollups: Vec<Rollup>,
+    /// What is to be forgotten, in the order of positions. One stays listed until nothing that it covers is kept anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erasures: Vec<Erasure>,
+    /// Accepted events whose rows were erased: `accepted - erased` rows are in the parts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub erased: u64,
 }
 
 impl Manifest {
+    /// What stands before the first commit: revision 0, nothing sealed.
+    pub fn nothing(region: &str, partition: u32, stream: &str, created: &str) -> Self {
+        Self {
+            version: MANIFEST_VERSION,
+            revision: 0,
+            parent: None,
+            region: region.to_owned(),
+            partition,
+            sealed_seq: 0,
+            sealed_stream_ms: 0,
+            parts: Vec::new(),
+            state: Vec::new(),
+            archived_seq: 0,
+            logic: Vec::new(),
+            stream: StreamIdentity { name: stream.to_owned(), created: created.to_owned(), sealed_message_id: String::new() },
+            written_ms: 0,
+            accepted: Some(0),
+            checkpoints: Vec::new(),
+            promotion: None,
+            archive: Vec::new(),
+            rollups: Vec::new(),
+            erasures: Vec::new(),
+            erased: 0,
+        }
+    }
+
     /// Parts on both sides of this sequence must not be merged: a rollback would take those up to it back.
     pub fn barrier(&self) -> Option<u64> {
         self.promotion.as_ref().filter(|promotion| promotion.former.is_some()).map(|promotion| promotion.through_seq)
@@ -103,6 +155,88 @@ pub struct Part {
     /// What its ledger holds; `None` for a part of format 1, which has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<PartLedger>,
+    /// SHA-256 of the file's bytes, hex; `None` for parts of before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_checksum: Option<String>,
+}
+
+/// Raw batches of a stretch of the stream, as received, in one compressed object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveObject {
+    /// Object name, `archive/<region>-<partition>/<first>-<last>-<id>.batches`.
+    pub name: String,
+    /// SHA-256 of its bytes, hex.
+    pub checksum: String,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// First and last stream sequence, both included; every message between is in it.
+    pub first_seq: u64,
+    /// See `first_seq`.
+    pub last_seq: u64,
+    /// JetStream time of the first and the last message, Unix milliseconds.
+    pub first_stream_ms: u64,
+    /// See `first_stream_ms`.
+    pub last_stream_ms: u64,
+    /// Events in its batches.
+    pub events: u64,
+}
+
+/// Figures of a span of UTC days, made ahead from the rows of all parts, in one DuckDB file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollup {
+    /// Object name, `rollups/<region>-<partition>/<id>.duckdb`.
+    pub name: String,
+    /// SHA-256 of the file's bytes, hex.
+    pub checksum: String,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// Version of the file format.
+    pub format: u32,
+    /// Midnight (UTC) at which its first day begins, Unix milliseconds.
+    pub start_ms: i64,
+    /// Midnight (UTC) after its last day, Unix milliseconds.
+    pub end_ms: i64,
+}
+
+impl Rollup {
+    /// Whether rows with times in `[min_event_ms, max_event_ms]` have a say in its figures.
+    pub fn depends_on(&self, min_event_ms: i64, max_event_ms: i64) -> bool {
+        min_event_ms < self.end_ms.saturating_add(ROLLUP_REACH_MS)
+            && max_event_ms >= self.start_ms.saturating_sub(ROLLUP_REACH_MS)
+    }
+}
+
+/// Events to forget: those of a site, of one of its visitors, or those before a time, as far as they stand before a position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure {
+    /// Id of the control record, hex; of a retention, a name of its own.
+    pub id: String,
+    /// Position of the control record: what stands before it is covered.
+    pub seq: u64,
+    /// See `seq`.
+    pub idx: u32,
+    /// The site; 0 = every site (retention only).
+    pub site_id: u32,
+    /// The visitor, by the id that is counted; `None` = everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_id: Option<u64>,
+    /// Only events before this time, Unix milliseconds; `None` = whenever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_ms: Option<i64>,
+    /// When it was asked for, Unix milliseconds.
+    pub requested_ms: u64,
+    /// No part has a row that it covers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub parts_done: bool,
+    /// Neither has the archive an event, nor a kept state a visit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub history_done: bool,
+    /// When both were so, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_ms: Option<u64>,
+    /// When nothing that it covers was kept anywhere any more (stream and swept files included), Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_ms: Option<u64>,
 }
 
 /// What the ledger of a part holds.
@@ -176,6 +310,11 @@ pub struct LogicFrom {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// The fold's state after a sequence, kept so that a replay can begin there. Ledger rows are never added up across a checkpoint.

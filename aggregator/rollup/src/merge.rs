@@ -3,9 +3,10 @@
 mod calendar;
 
 use crate::fold::EVENT_MS_MAX;
-use crate::manifest::{Level, Part};
+use crate::manifest::{Level, Manifest, Part};
 use calendar::{DAY_MS, HOUR_MS, floor_to, month_of, month_start};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Rows younger than the month of so many days before the newest go into days: 9 to 40 days.
 const DAY_PARTS_MIN_DAYS: i64 = 9;
@@ -56,6 +57,13 @@ pub struct Period {
 }
 
 impl Job {
+    /// The hours (Unix milliseconds) whose ledger rows go to one of its periods: up to the start of the next one; the first has what is before it.
+    pub fn ledger_hours(&self, period: &Period) -> Range<i64> {
+        let is_first = self.periods.iter().all(|other| other.start_ms >= period.start_ms);
+        let next = self.periods.iter().map(|other| other.start_ms).filter(|start_ms| *start_ms > period.start_ms).min();
+        (if is_first { i64::MIN } else { period.start_ms })..next.unwrap_or(i64::MAX)
+    }
+
     /// The job without the periods for which `touched` is false, and without the parts that would have joined there.
     ///
     /// For a caller who has looked which periods hold rows of the inputs that are in no [`Period::joined`]: the others need no rewrite.
@@ -66,6 +74,13 @@ impl Job {
         self.periods = kept;
         self
     }
+}
+
+/// The next job of a manifest. Parts on both sides of its barrier are looked at apart.
+pub fn next_job(manifest: &Manifest, limits: &Limits) -> Option<Job> {
+    let Some(barrier) = manifest.barrier() else { return plan(&manifest.parts, limits) };
+    let (before, after): (Vec<Part>, Vec<Part>) = manifest.parts.iter().cloned().partition(|part| part.max_seq <= barrier);
+    plan(&after, limits).or_else(|| plan(&before, limits))
 }
 
 /// The next job, or `None` when nothing is to be merged. Doing job after job always ends.

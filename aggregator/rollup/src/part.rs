@@ -11,6 +11,8 @@ pub const FORMAT_VERSION: u32 = 2;
 pub const FORMAT_VERSION_MIN: u32 = 1;
 /// The tables of a part.
 pub const SCHEMA: &str = include_str!("schema.sql");
+/// What each table and column means, as statements for the file itself. No part of the format: a file without them is as good.
+pub const COMMENTS: &str = include_str!("comments.sql");
 /// Order of the rows of `events` in a part, as an `ORDER BY` list.
 pub const SORT_ORDER: &str = "site_id, event_ms // 3600000, visitor_id, event_ms, seq, idx";
 /// Order of the rows of `visits` in a part, as an `ORDER BY` list.

@@ -220,7 +220,7 @@ mod tests {
     fn the_digest_names_the_data() {
         let rules = Rules::built_in().unwrap();
         assert_eq!(rules.digest().len(), 64);
-        assert_eq!(rules.logic(), format!("2-{}", rules.digest().get(..16).unwrap()));
+        assert_eq!(rules.logic(), format!("3-{}", rules.digest().get(..16).unwrap()));
         let mut data = rules.data().clone();
         assert_eq!(data.digest(), rules.digest());
         data.channels.to_mut().push(' ');

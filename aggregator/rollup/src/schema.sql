@@ -95,7 +95,7 @@ CREATE TABLE ledger (
     seq      UBIGINT   NOT NULL,  -- highest stream sequence that is counted here
     site_id  UINTEGER  NOT NULL,  -- 0 = not known
     hour_ms  BIGINT    NOT NULL,  -- start of the hour, Unix milliseconds
-    kind     VARCHAR   NOT NULL,  -- 'accepted', 'bots' and 'late' (both among the accepted), 'deduplicated', 'rejected:<reason>'
+    kind     VARCHAR   NOT NULL,  -- 'accepted', among them 'bots', 'late' and 'erased' (no row any more), 'deduplicated', 'rejected:<reason>'
     count    UBIGINT   NOT NULL
 );
 

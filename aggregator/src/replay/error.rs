@@ -37,9 +37,9 @@ pub enum ReplayError {
         /// Last sealed sequence.
         sealed_seq: u64,
     },
-    /// The stream no longer has what is needed.
+    /// Neither archive nor stream have what is needed.
     #[error(
-        "stream {stream} no longer holds sequence {needed_seq}, which a replay from {wanted_seq} needs: the first available sequence is {first_seq}, of {first_time}{hint}"
+        "stream {stream} no longer holds sequence {needed_seq}, which a replay from {wanted_seq} needs, and neither does the archive: the first available sequence is {first_seq}, of {first_time}{hint}"
     )]
     Gone {
         /// Name of the stream.
@@ -48,7 +48,7 @@ pub enum ReplayError {
         wanted_seq: u64,
         /// The sequence that reading would begin at.
         needed_seq: u64,
-        /// First sequence that the stream still has.
+        /// First sequence that is still there.
         first_seq: u64,
         /// When that was stored, RFC 3339.
         first_time: String,
@@ -102,6 +102,18 @@ pub enum ReplayError {
         shadow_seq: u64,
         /// End of what is served.
         served_seq: u64,
+    },
+    /// A repair made other rows than those that were there.
+    #[error(
+        "what was rebuilt of partition {partition} is not what was there ({shadow_rows} rows, {served_rows} before): `weir replay diff` shows what can be compared, `weir replay promote` serves it all the same, `weir replay discard` gives it up"
+    )]
+    OtherRows {
+        /// Number of the partition.
+        partition: u32,
+        /// Rows by the manifest that is served.
+        served_rows: u64,
+        /// Rows of the shadow.
+        shadow_rows: u64,
     },
     /// The building was told to end; the shadow stays.
     #[error("interrupted: `weir replay run` goes on from here")]

@@ -9,7 +9,8 @@ mod plan;
 mod planned;
 mod prefix;
 mod progress;
-mod schedule;
+mod recall;
+mod repair;
 mod shadow;
 mod standing;
 mod switch;
@@ -20,6 +21,7 @@ pub mod diff;
 pub use error::ReplayError;
 pub use plan::{CheckpointAt, Files, Hours, PartitionPlan, Plan, Reading};
 pub use progress::Progress;
+pub use repair::{Broken, Found, Repaired};
 pub use standing::{Discarded, PartitionStatus, Status};
 pub use switch::Switched;
 pub use work::{Built, BuiltPartition};
@@ -30,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use weir_reader::NatsConfig;
 use weir_reader::rules::Rulebook;
-use weir_reader::store::Store;
+use weir_reader::store::{Store, StoreConfig};
 use weir_rollup::rules::{RuleData, Rules};
 
 /// Where a replay works and what it may use.
@@ -42,8 +44,8 @@ pub struct Settings {
     pub region: String,
     /// Numbers of its partitions.
     pub partitions: Vec<u32>,
-    /// Root of the object store.
-    pub files: PathBuf,
+    /// Where the object store is.
+    pub files: StoreConfig,
     /// Folder for unfinished files, on the same disk.
     pub work: PathBuf,
     /// Memory of one DuckDB writer, MB; default 512. One is in use at a time.
@@ -56,7 +58,7 @@ impl Settings {
     /// Settings with the defaults, for one home folder.
     pub fn new(client: async_nats::Client, region: &str, partitions: Vec<u32>, home: &Path) -> Self {
         let region = region.to_owned();
-        let (files, work) = (home.join("files"), home.join(".work"));
+        let (files, work) = (home.join("files").into(), home.join(".work"));
         Self { client, region, partitions, files, work, memory_limit_mb: 512, lag_target_ms: 5_000 }
     }
 }
@@ -102,10 +104,16 @@ impl Replayer {
     /// Opens the store; claims a folder for unfinished files.
     pub fn open(settings: Settings) -> Result<Self, ReplayError> {
         let Settings { client, region, partitions, files, work, memory_limit_mb, lag_target_ms } = settings;
-        let store = Store::local(&files)?;
+        let store = Store::open(&files)?;
         let folder = WorkFolder::claim(&work).map_err(|cause| ReplayError::Work { path: work.clone(), cause })?;
         // The connection is there already; of the settings only those of writing are looked at.
-        let nats = NatsConfig { url: String::new(), user: String::new(), password: String::new(), inbox_prefix: String::new() };
+        let nats = NatsConfig {
+            url: String::new(),
+            user: String::new(),
+            password: String::new(),
+            inbox_prefix: String::new(),
+            ca_file: None,
+        };
         let config = Config { files, work, memory_limit_mb, ..Config::new(nats, &region, partitions, Path::new("")) };
         let jetstream = weir_reader::jetstream(client.clone());
         let rulebook = Rulebook::new(store.clone(), Rules::built_in()?);

@@ -4,9 +4,9 @@ use super::{Logic, ReplayError, Replayer, Start, Wanted, rfc3339};
 use crate::commits::{Committed, Line};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use weir_reader::history::Reach;
 use weir_reader::replays;
-use weir_reader::stream::{self, StreamState};
-use weir_reader::{ReaderError, rules};
+use weir_reader::rules;
 use weir_rollup::ledger::{HOUR_MS, hour_of};
 use weir_rollup::manifest::{Checkpoint, LogicFrom, Manifest, Part};
 use weir_rollup::rules::Rules;
@@ -40,7 +40,7 @@ pub struct PartitionPlan {
     pub from_time: Option<String>,
     /// Where folding starts.
     pub checkpoint: CheckpointAt,
-    /// What is read of the stream.
+    /// What is read of archive and stream.
     pub read: Reading,
     /// Event rows to be made anew, about.
     pub events: u64,
@@ -61,7 +61,7 @@ pub struct CheckpointAt {
     pub time: Option<String>,
 }
 
-/// A stretch of the stream.
+/// A stretch of the stream, wherever it is kept.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reading {
     /// First sequence.
@@ -70,7 +70,7 @@ pub struct Reading {
     pub last_seq: u64,
     /// Messages.
     pub messages: u64,
-    /// Their size, bytes, about.
+    /// Their size where they are kept, bytes, about.
     pub bytes: u64,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Beginning {
     pub(super) from_seq: u64,
     pub(super) checkpoint: Option<Checkpoint>,
     served: Manifest,
-    reach: StreamState,
+    reach: Reach,
 }
 
 impl Beginning {
@@ -184,57 +184,29 @@ impl Replayer {
     }
 
     async fn beginning(&self, partition: u32, start: Start) -> Result<Beginning, ReplayError> {
-        let (jetstream, region) = (&self.shared.jetstream, self.region());
         let Some(Committed { manifest: served, .. }) = Committed::load(&self.shared, &Line::Served, partition).await? else {
             return Err(ReplayError::NothingSealed);
         };
-        let reach = stream::state(jetstream, region, partition).await?;
-        if reach.created != served.stream.created {
-            let (stream, created, former) = (served.stream.name, reach.created, served.stream.created);
-            return Err(ReaderError::Recreated { stream, created, former }.into());
-        }
+        let reach = Reach::of(&self.shared.jetstream, &self.shared.store, &served).await?;
         let wanted_seq = match start {
             Start::Seq(seq) => seq.max(1),
             // What is not sealed yet is still to come.
-            Start::TimeMs(ms) => stream::seq_at(jetstream, region, partition, ms).await?.min(served.sealed_seq + 1),
+            Start::TimeMs(ms) => reach.seq_at(ms).await?.min(served.sealed_seq + 1),
         };
         if wanted_seq > served.sealed_seq + 1 {
             return Err(ReplayError::NotSealed { partition, wanted_seq, sealed_seq: served.sealed_seq });
         }
         let checkpoint = served.checkpoints.iter().rev().find(|checkpoint| checkpoint.seq < wanted_seq).cloned();
         let beginning = Beginning { partition, from_seq: wanted_seq, checkpoint, served, reach };
-        self.check_reach(&beginning).await?;
+        check_reach(&beginning).await?;
         Ok(beginning)
-    }
-
-    /// Refuses what the stream no longer holds.
-    async fn check_reach(&self, beginning: &Beginning) -> Result<(), ReplayError> {
-        let Beginning { partition, from_seq, served, reach, .. } = beginning;
-        let needed_seq = if *from_seq < reach.first_seq { *from_seq } else { beginning.checkpoint_seq() + 1 };
-        if needed_seq >= reach.first_seq {
-            return Ok(());
-        }
-        let first_ms = stream::time_of(&self.shared.jetstream, self.region(), *partition, reach.first_seq).await?;
-        let possible = served.checkpoints.iter().find(|checkpoint| checkpoint.seq + 1 >= reach.first_seq);
-        let hint = match possible {
-            Some(checkpoint) => format!("; a replay is possible from sequence {} on", checkpoint.seq + 1),
-            None => "; a replay is possible after the first flush of the next day".to_owned(),
-        };
-        Err(ReplayError::Gone {
-            stream: served.stream.name.clone(),
-            wanted_seq: *from_seq,
-            needed_seq,
-            first_seq: reach.first_seq,
-            first_time: first_ms.map_or_else(|| "yet to come".to_owned(), rfc3339),
-            hint,
-        })
     }
 
     async fn partition_plan(&self, beginning: Beginning) -> Result<PartitionPlan, ReplayError> {
         let checkpoint_seq = beginning.checkpoint_seq();
         let Beginning { partition, from_seq, checkpoint, served, reach } = beginning;
         let messages = served.sealed_seq - checkpoint_seq;
-        let from_ms = stream::time_of(&self.shared.jetstream, self.region(), partition, from_seq).await?;
+        let from_ms = reach.time_of(from_seq).await?;
         let touched = || served.parts.iter().filter(|part| part.max_seq > checkpoint_seq);
         let split = touched().filter(|part| part.min_seq <= checkpoint_seq).count() as u64;
         Ok(PartitionPlan {
@@ -247,7 +219,7 @@ impl Replayer {
                 first_seq: checkpoint_seq + 1,
                 last_seq: served.sealed_seq,
                 messages,
-                bytes: share(reach.bytes, messages, reach.messages),
+                bytes: bytes_of(&reach, checkpoint_seq + 1, served.sealed_seq),
             },
             events: touched().map(|part| rows_after(part, checkpoint_seq)).sum(),
             hours: hours(touched()),
@@ -268,6 +240,42 @@ impl Replayer {
         });
         Ok(measured.unwrap_or(EVENTS_PER_S).max(1))
     }
+}
+
+/// Refuses what neither archive nor stream hold.
+async fn check_reach(beginning: &Beginning) -> Result<(), ReplayError> {
+    let Beginning { from_seq, served, reach, .. } = beginning;
+    let first_seq = reach.first_seq();
+    let needed_seq = if *from_seq < first_seq { *from_seq } else { beginning.checkpoint_seq() + 1 };
+    if needed_seq >= first_seq {
+        return Ok(());
+    }
+    let first_ms = reach.time_of(first_seq).await?;
+    let possible = served.checkpoints.iter().find(|checkpoint| checkpoint.seq + 1 >= first_seq);
+    let hint = match possible {
+        Some(checkpoint) => format!("; a replay is possible from sequence {} on", checkpoint.seq + 1),
+        None => "; a replay is possible after the first flush of the next day".to_owned(),
+    };
+    Err(ReplayError::Gone {
+        stream: served.stream.name.clone(),
+        wanted_seq: *from_seq,
+        needed_seq,
+        first_seq,
+        first_time: first_ms.map_or_else(|| "yet to come".to_owned(), rfc3339),
+        hint,
+    })
+}
+
+/// Size of a stretch of sequences: in the archive as far as that reaches, then in the stream; if messages are of the same size.
+fn bytes_of(reach: &Reach, first_seq: u64, last_seq: u64) -> u64 {
+    let within = |first: u64, last: u64| (last.min(last_seq) + 1).saturating_sub(first.max(first_seq));
+    let archived_seq = reach.archive.last().map_or(0, |object| object.last_seq);
+    let archived = reach
+        .archive
+        .iter()
+        .map(|object| share(object.bytes, within(object.first_seq, object.last_seq), object.last_seq - object.first_seq + 1));
+    let streamed = within(reach.stream.first_seq.max(archived_seq + 1), reach.stream.last_seq);
+    archived.sum::<u64>() + share(reach.stream.bytes, streamed, reach.stream.messages)
 }
 
 /// `whole` × `part` ÷ `of`, 0 of nothing.
@@ -313,6 +321,7 @@ mod tests {
             rows,
             bytes: 1,
             content_checksum: String::new(),
+            file_checksum: None,
             format: 2,
             ledger: None,
         }

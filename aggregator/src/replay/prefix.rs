@@ -5,6 +5,7 @@ use crate::Shared;
 use crate::duck::quoted;
 use crate::flush::{duck_limits, part_name};
 use crate::status::now_ms;
+use crate::work::discard;
 use crate::write::{self, Label, WriteError};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,19 +30,24 @@ impl Replayer {
                 written_ms: now_ms(),
                 fallback_ms: part.min_event_ms,
             };
-            let before = tokio::task::spawn_blocking(move || store_before(&shared, &part, checkpoint_seq, &label)).await??;
+            let source = self.shared.store.fetch_part(&part).await?;
+            let (file, name) = (self.shared.work.file(), label.name.clone());
+            let before = {
+                let file = file.clone();
+                let write = move || write_before(&shared, &source, part.format, checkpoint_seq, &file, &label);
+                tokio::task::spawn_blocking(write).await?
+            };
+            if !matches!(before, Ok(Some(_))) {
+                discard(&file);
+            }
+            let before = before?;
+            if before.is_some() {
+                self.shared.store.put_file(&file, &name).await?;
+            }
             kept.extend(before);
         }
         Ok(kept)
     }
-}
-
-fn store_before(shared: &Shared, part: &Part, checkpoint_seq: u64, label: &Label) -> Result<Option<Part>, ReplayError> {
-    let source = shared.store.local_path(&part.name)?;
-    let file = shared.work.file();
-    let Some(before) = write_before(shared, &source, part.format, checkpoint_seq, &file, label)? else { return Ok(None) };
-    shared.store.adopt(&file, &label.name)?;
-    Ok(Some(before))
 }
 
 /// Writes what a part holds up to a sequence; `None` when that is nothing.

@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::plan::Beginning;
-use super::{Progress, ReplayError, Replayer, schedule};
+use super::{Progress, ReplayError, Replayer};
 use crate::Shared;
 use crate::commits::{Commits, Committed, Line};
 use crate::duck::Interrupt;
@@ -10,15 +10,17 @@ use crate::intake::{Intake, IntakeError};
 use crate::merging::Merger;
 use crate::pending::FlushLimits;
 use crate::session;
+use crate::status::now_ms;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use weir_reader::history::History;
 use weir_reader::replays::{Record, ReplayedPartition};
 use weir_reader::states;
-use weir_reader::stream::{Delivered, PartitionStream};
+use weir_reader::stream::Delivered;
 use weir_rollup::fold::State;
 use weir_rollup::logic;
-use weir_rollup::manifest::{LogicFrom, MANIFEST_VERSION, Manifest, StreamIdentity};
+use weir_rollup::manifest::{LogicFrom, Manifest};
 use weir_rollup::rules::Rules;
 
 /// Pause between two tellings of the progress.
@@ -71,7 +73,7 @@ pub(super) struct Shadow {
     pub(super) commits: Arc<Commits>,
     merger: Arc<Merger>,
     intake: Intake,
-    stream: PartitionStream,
+    history: History,
     schedule: Vec<LogicFrom>,
     folded_seq: u64,
 }
@@ -85,37 +87,24 @@ impl Replayer {
         served: &Manifest,
     ) -> Result<Committed, ReplayError> {
         let ReplayedPartition { partition, from_seq, checkpoint_seq } = *replayed;
-        let checkpoint = served.checkpoints.iter().find(|checkpoint| checkpoint.seq == checkpoint_seq);
         let wanted = record.logic.clone().map(|logic| LogicFrom { pinned: record.pinned, ..LogicFrom::new(from_seq, logic) });
+        let begun_ms = now_ms();
         let parts = self.prefix(served, checkpoint_seq).await?;
-        let message_id = checkpoint.map(|checkpoint| checkpoint.message_id.clone()).unwrap_or_default();
-        let manifest = Manifest {
-            version: MANIFEST_VERSION,
-            revision: 0,
-            parent: None,
-            region: self.region().to_owned(),
-            partition,
-            sealed_seq: checkpoint_seq,
-            sealed_stream_ms: checkpoint.map_or(0, |checkpoint| checkpoint.stream_ms),
-            accepted: Some(parts.iter().map(|part| part.rows).sum()),
-            parts,
-            state: checkpoint.map(|checkpoint| checkpoint.state.clone()).into_iter().collect(),
-            archived_seq: served.archived_seq,
-            logic: schedule::of(&served.logic, checkpoint_seq, from_seq, wanted),
-            stream: StreamIdentity { sealed_message_id: message_id, ..served.stream.clone() },
-            written_ms: 0,
-            checkpoints: served.checkpoints.iter().filter(|checkpoint| checkpoint.seq <= checkpoint_seq).cloned().collect(),
-            promotion: None,
-        };
+        let manifest = served.shadow(checkpoint_seq, from_seq, wanted, parts);
         let nothing = Committed { manifest, name: None, checksum: String::new(), kv_revision: 0 };
         let line = Line::Shadow { replay_id: record.id.clone() };
         let commits = Commits::new(Arc::clone(&self.shared), line, partition, nothing);
-        commits.commit(|_| true).await.map_err(|error| ReplayError::commit(partition, &error))?;
+        commits.commit(begun_ms, |_| true).await.map_err(|error| ReplayError::commit(partition, &error))?;
         Ok(commits.committed().await)
     }
 
     /// Opens a shadow where its last commit left it; makes it when there is none yet.
-    pub(super) async fn open_shadow(&self, record: &Record, replayed: &ReplayedPartition) -> Result<Shadow, ReplayError> {
+    pub(super) async fn open_shadow(
+        &self,
+        record: &Record,
+        replayed: &ReplayedPartition,
+        cancel: &CancellationToken,
+    ) -> Result<Shadow, ReplayError> {
         let (partition, line) = (replayed.partition, Line::Shadow { replay_id: record.id.clone() });
         let committed = if let Some(committed) = Committed::load(&self.shared, &line, partition).await? {
             committed
@@ -130,27 +119,30 @@ impl Replayer {
             Some(encoded) => session::decode_state(encoded).await.map_err(message)?,
             None => State::default(),
         };
-        let stream = PartitionStream::open(&self.shared.jetstream, self.region(), partition, sealed_seq + 1).await?;
-        if stream.created() != manifest.stream.created {
-            let (stream, created) = (manifest.stream.name, stream.created().to_owned());
+        // The archive is that of what is served; the shadow must be of the same stream.
+        let served = self.served(partition).await?.manifest;
+        if served.stream.created != manifest.stream.created {
+            let (stream, created) = (manifest.stream.name, served.stream.created);
             return Err(weir_reader::ReaderError::Recreated { stream, created, former: manifest.stream.created }.into());
         }
+        let history = History::open(&self.shared.jetstream, &self.shared.store, &served, sealed_seq + 1).await?;
         let commits = Arc::new(Commits::new(Arc::clone(&self.shared), line, partition, committed));
         let merger = Merger {
             shared: Arc::clone(&self.shared),
             partition,
             commits: Arc::clone(&commits),
-            interrupt: Interrupt::default(),
+            interrupt: Arc::new(Interrupt::default()),
         };
         let logic = rules_at(&self.shared, &manifest.logic, sealed_seq + 1).await?;
-        let intake = Intake::new(&self.shared, partition, Arc::clone(&commits), logic, state);
+        let mut intake = Intake::new(&self.shared, partition, Arc::clone(&commits), logic, state);
+        intake.remember(self.recall(&served, &manifest, replayed.checkpoint_seq, cancel).await?);
         Ok(Shadow {
             shared: Arc::clone(&self.shared),
             partition,
             commits,
             merger: Arc::new(merger),
             intake,
-            stream,
+            history,
             schedule: manifest.logic,
             folded_seq: sealed_seq,
         })
@@ -188,7 +180,7 @@ impl Shadow {
             let (partition, folded_seq) = (self.partition, self.folded_seq);
             company.look_up(Progress { partition, first_seq, folded_seq, target_seq, events: 0, paused: false }).await?;
             let delivered = tokio::select! {
-                delivered = self.stream.next() => delivered?,
+                delivered = self.history.next() => delivered?,
                 () = company.cancel.cancelled() => return Err(ReplayError::Cancelled),
             };
             self.prepare(delivered.seq).await?;

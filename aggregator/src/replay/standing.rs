@@ -3,9 +3,10 @@
 use super::diff::{self, Options, Report, Sides};
 use super::{ReplayError, Replayer, rfc3339};
 use crate::commits::{Commits, Committed, Line};
-use crate::compact::Input;
+use crate::compact::{self, Input};
 use crate::duck::{DuckLimits, Interrupt};
 use crate::flush::duck_limits;
+use crate::status::now_ms;
 use serde::Serialize;
 use std::sync::Arc;
 use weir_reader::replays::{self, Phase};
@@ -127,8 +128,8 @@ impl Replayer {
                 partition,
                 after_seq: replayed.checkpoint_seq,
                 through_seq: served.sealed_seq.min(shadow.sealed_seq),
-                served: self.inputs(&served, replayed.checkpoint_seq)?,
-                shadow: self.inputs(&shadow, replayed.checkpoint_seq)?,
+                served: self.inputs(&served, replayed.checkpoint_seq).await?,
+                shadow: self.inputs(&shadow, replayed.checkpoint_seq).await?,
             });
         }
         if sides.is_empty() {
@@ -178,7 +179,7 @@ impl Replayer {
     async fn withdraw(&self, replay_id: &str, partition: u32) -> Result<bool, ReplayError> {
         loop {
             let commits = Commits::new(Arc::clone(&self.shared), Line::Served, partition, self.served(partition).await?);
-            let committed = commits.commit(|manifest| {
+            let committed = commits.commit(now_ms(), |manifest| {
                 let switch = manifest.promotion.as_mut().filter(|switch| switch.replay_id == replay_id);
                 switch.and_then(|switch| switch.former.take()).is_some()
             });
@@ -195,9 +196,9 @@ impl Replayer {
         Ok(Committed::load(&self.shared, &line, partition).await?.map(|committed| committed.manifest))
     }
 
-    fn inputs(&self, manifest: &Manifest, after_seq: u64) -> Result<Vec<Input>, ReplayError> {
+    async fn inputs(&self, manifest: &Manifest, after_seq: u64) -> Result<Vec<Input>, ReplayError> {
         let parts = manifest.parts.iter().filter(|part| part.max_seq > after_seq);
-        parts.map(|part| Ok(Input { path: self.shared.store.local_path(&part.name)?, part: part.clone() })).collect()
+        Ok(compact::inputs(&self.shared.store, parts).await?)
     }
 }
 

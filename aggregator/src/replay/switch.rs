@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use weir_event::subject;
 use weir_reader::manifests;
 use weir_reader::replays::{self, Phase, RecordEntry};
-use weir_rollup::logic;
 use weir_rollup::manifest::{Manifest, ObjectRef, Promotion, PromotionKind};
 
 /// How often a head that moved meanwhile is tried again.
@@ -45,6 +44,15 @@ impl Replayer {
     /// # Errors
     /// When there is no complete shadow, or a partition cannot be switched; those before it are switched then.
     pub async fn promote(&self, tell: &(dyn Fn(&Progress) + Send + Sync)) -> Result<Vec<Switched>, ReplayError> {
+        self.promote_if(tell, &|_, _| Ok(())).await
+    }
+
+    /// As [`Replayer::promote`], where `check` agrees: it gets what is served and the shadow, both up to the same sequence.
+    pub(super) async fn promote_if(
+        &self,
+        tell: &(dyn Fn(&Progress) + Send + Sync),
+        check: &(dyn Fn(&Manifest, &Manifest) -> Result<(), ReplayError> + Send + Sync),
+    ) -> Result<Vec<Switched>, ReplayError> {
         let hint = "`weir replay run` builds it, `weir replay status` shows how far it is";
         let entry = self.enter(&[Phase::Built, Phase::Promoting, Phase::Promoted], Phase::Promoting, hint).await?;
         let record = entry.record.clone();
@@ -57,14 +65,22 @@ impl Replayer {
                 switched.push(self.already(partition, &done));
                 continue;
             }
-            let mut shadow = self.open_shadow(&record, replayed).await?;
+            let mut shadow = self.open_shadow(&record, replayed, &company.cancel).await?;
             let done = loop_until_switched(partition, async || {
                 let served = self.served(partition).await?;
                 shadow.advance(served.manifest.sealed_seq, &mut company).await?;
                 let shadow = shadow.commits.manifest().await;
+                check(&served.manifest, &shadow)?;
                 self.put_in_place(served, &shadow, &record.id, replayed.checkpoint_seq + 1).await
             });
-            switched.push(done.await?);
+            match done.await {
+                // Nothing was switched: the shadow can still be looked at, and given up.
+                Err(error @ ReplayError::OtherRows { .. }) if switched.is_empty() => {
+                    self.leave(entry, Phase::Built).await?;
+                    return Err(error);
+                }
+                done => switched.push(done?),
+            }
             self.nudge(partition).await;
         }
         self.leave(entry, Phase::Promoted).await?;
@@ -114,8 +130,7 @@ impl Replayer {
         let began = Instant::now();
         let partition = shadow.partition;
         let (shadow_seq, served_seq) = (shadow.sealed_seq, served.manifest.sealed_seq);
-        let is_same_end = shadow.stream == served.manifest.stream && shadow_seq == served_seq;
-        if !is_same_end {
+        if !served.manifest.ends_like(shadow) {
             return Err(ReplayError::Apart { partition, shadow_seq, served_seq });
         }
         let former = served.name.clone().map(|name| ObjectRef { name, checksum: served.checksum.clone() });
@@ -129,15 +144,7 @@ impl Replayer {
             former,
             state: shadow.state.last().cloned(),
         };
-        self.commit(served, began, |manifest| {
-            manifest.parts.clone_from(&shadow.parts);
-            manifest.state.clone_from(&shadow.state);
-            manifest.logic.clone_from(&shadow.logic);
-            manifest.checkpoints.clone_from(&shadow.checkpoints);
-            manifest.accepted = shadow.accepted;
-            manifest.promotion = Some(promotion);
-        })
-        .await
+        self.commit(served, began, |manifest| manifest.promote(shadow, promotion)).await
     }
 
     /// One attempt at a rollback; `None` = the head moved.
@@ -148,22 +155,22 @@ impl Replayer {
         let Some(former) = promotion.former.clone() else { return Err(ReplayError::NoFormer { partition }) };
         let former = manifests::read_checked(&self.shared.store, &former).await?;
         let began = Instant::now();
-        self.commit(served, began, |manifest| restore(manifest, &former, promotion)).await
+        let change = |manifest: &mut Manifest| {
+            manifest.roll_back(&former, promotion, now_ms());
+            true
+        };
+        self.commit(served, began, change).await
     }
 
     async fn commit(
         &self,
         served: Committed,
         began: Instant,
-        change: impl FnOnce(&mut Manifest) + Send,
+        change: impl FnOnce(&mut Manifest) -> bool + Send,
     ) -> Result<Option<Switched>, ReplayError> {
         let partition = served.manifest.partition;
         let commits = Commits::new(Arc::clone(&self.shared), Line::Served, partition, served);
-        let committed = commits.commit(|manifest| {
-            change(manifest);
-            true
-        });
-        match committed.await {
+        match commits.commit(now_ms(), change).await {
             Ok(Some(manifest)) => {
                 let Some(done) = &manifest.promotion else { return Ok(None) };
                 let switch_ms = began.elapsed().as_millis() as u64;
@@ -241,22 +248,4 @@ async fn loop_until_switched(
         }
     }
     Err(ReplayError::Restless { partition, attempts: ATTEMPTS_MAX })
-}
-
-/// The former parts up to the promotion, everything sealed since, and the former logic from here on.
-fn restore(manifest: &mut Manifest, former: &Manifest, promotion: Promotion) {
-    let through_seq = promotion.through_seq;
-    manifest.parts.retain(|part| part.min_seq > through_seq);
-    manifest.parts.extend(former.parts.iter().cloned());
-    manifest.accepted = Some(manifest.rows());
-    manifest.logic =
-        logic::rolled_back(&former.logic, &manifest.logic, through_seq, manifest.sealed_seq, promotion.state.clone());
-    manifest.checkpoints.retain(|checkpoint| checkpoint.seq > through_seq);
-    manifest.checkpoints.splice(0..0, former.checkpoints.iter().cloned());
-    if manifest.sealed_seq == through_seq {
-        manifest.state.clone_from(&former.state);
-    }
-    let revision = manifest.revision + 1;
-    manifest.promotion =
-        Some(Promotion { kind: PromotionKind::Rollback, at_ms: now_ms(), revision, former: None, state: None, ..promotion });
 }

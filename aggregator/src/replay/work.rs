@@ -146,7 +146,7 @@ impl Replayer {
         replayed: &ReplayedPartition,
         company: &mut Company<'_>,
     ) -> Result<BuiltPartition, ReplayError> {
-        let mut shadow = self.open_shadow(record, replayed).await?;
+        let mut shadow = self.open_shadow(record, replayed, &company.cancel).await?;
         let mut sealed_seq = 0;
         for _ in 0..ROUNDS_MAX {
             let served_seq = self.served(replayed.partition).await?.manifest.sealed_seq;

@@ -4,7 +4,7 @@ use crate::support::Region;
 use std::sync::Arc;
 use weir_event::codec;
 use weir_event::model::EventBatch;
-use weir_reader::stream::PartitionStream;
+use weir_reader::stream::{Delivered, PartitionStream};
 use weir_rollup::fold::{self, Arrival, KnownIds, State};
 use weir_rollup::ledger::{Book, Entry};
 use weir_rollup::row::EventRow;
@@ -30,6 +30,15 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Takes the next messages.
+    pub(crate) fn take(&mut self, messages: Vec<Delivered>) {
+        for delivered in messages {
+            assert_eq!(delivered.seq, self.messages.len() as u64 + 1);
+            let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
+            self.messages.push((Arrival { seq: delivered.seq, stream_ms: delivered.stream_ms }, batch));
+        }
+    }
+
     /// Reads what is new in the stream.
     pub(crate) async fn read(&mut self, region: &Region) {
         let last_seq = weir_reader::stream::state(&region.jetstream, "local", 0).await.unwrap().last_seq;
@@ -41,8 +50,7 @@ impl History {
         for seq in next_seq..=last_seq {
             let delivered = stream.next().await.unwrap();
             assert_eq!(delivered.seq, seq);
-            let batch = codec::decode(delivered.schema, &delivered.payload).unwrap();
-            self.messages.push((Arrival { seq, stream_ms: delivered.stream_ms }, batch));
+            self.take(vec![delivered]);
         }
     }
 

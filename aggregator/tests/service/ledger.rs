@@ -118,7 +118,7 @@ async fn make_old(region: &Region) {
             let digest = manifest.logic[0].logic.split_once('-').unwrap().1.to_owned();
             manifest.logic = vec![LogicFrom::new(1, format!("1-{digest}"))];
             for part in &mut manifest.parts {
-                (part.format, part.ledger) = (1, None);
+                (part.format, part.ledger, part.file_checksum) = (1, None, None);
             }
         })
         .await;

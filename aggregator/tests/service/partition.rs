@@ -84,10 +84,19 @@ async fn two_aggregators_on_one_partition_count_every_event_once() {
     }
     let expected = expected(&region).await;
     assert_eq!(region.content().await, expected);
-    region.alarm("commit_lost").await;
-    first.stop().await;
-    second.stop().await;
-    assert_eq!(region.content().await, expected);
+    // Whichever of them has the partition, the other one takes over when it is gone.
+    first.crash().await;
+    last_seq = region.publish(&batch(1, 81)).await;
+    while region.manifest().await.is_none_or(|manifest| manifest.sealed_seq < last_seq) {
+        assert!(started.elapsed() < PATIENCE, "nobody took over");
+        tokio::task::yield_now().await;
+    }
+    let third = Aggregator::start(Config { flush_rows_max: 60, flush_after_ms: 500, ..region.config() });
+    second.crash().await;
+    last_seq = region.publish(&batch(1, 82)).await;
+    region.seal(last_seq).await;
+    third.stop().await;
+    assert_eq!(region.content().await, self::expected(&region).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

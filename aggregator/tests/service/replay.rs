@@ -11,7 +11,7 @@ use weir_aggregator::replay::{Built, Logic, ReplayError, Replayer, Start, Wanted
 use weir_event::model::EventBatch;
 use weir_reader::replays::Phase;
 use weir_reader::{heads, replays};
-use weir_rollup::manifest::{Manifest, PromotionKind};
+use weir_rollup::manifest::{Level, Manifest, PromotionKind};
 use weir_rollup::rules::{RuleData, Rules};
 
 /// Rules under which every visit without a referrer has this channel instead of `Direct`.
@@ -355,6 +355,8 @@ async fn set_phase(trial: &Trial, phase: Phase) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_stream_no_longer_holds_is_refused_by_name() {
     let mut trial = Trial::start(4).await;
+    trial.aggregator.take().unwrap().stop().await;
+    trial.aggregator = Some(Aggregator::start(Config { archive: false, ..config(&trial.region) }));
     for _ in 0..5 {
         trial.publish_and_seal(2).await;
     }
@@ -418,4 +420,42 @@ async fn a_shadow_changes_nothing_that_is_served() {
     let content: Content = trial.region.content().await;
     assert!(content.rows > 0);
     trial.aggregator.unwrap().stop().await;
+}
+
+/// Rows forget their ids a day after they were received. A retry that was recognised by one then must be recognised when it is replayed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_knows_what_old_retries_are_copies_of_though_the_rows_have_forgotten() {
+    let region = Region::start().await;
+    let aggregator = Aggregator::start(Config { compaction: false, ..config(&region) });
+    let now_ms = batch(1, 1).formed_ms;
+    let mut first = batch(1, 1);
+    for event in &mut first.events {
+        // Received so long ago that the next merge drops the ids.
+        (event.event_ms, event.received_ms) = (now_ms - 20 * 3_600_000, now_ms - 40 * 3_600_000);
+    }
+    region.seal(region.publish(&first).await).await;
+    region.seal(region.publish(&batch(1, 2)).await).await;
+    let mut retried = first.clone();
+    (retried.number, retried.events) = (3, first.events.iter().take(5).cloned().collect());
+    retried.events.iter_mut().for_each(|event| event.retry = true);
+    region.seal(region.publish(&retried).await).await;
+    assert_eq!(region.content().await.rows, 40, "the retries are copies");
+    aggregator.stop().await;
+    let merging = Aggregator::start(Config { flush_rows_max: 1, ..config(&region) });
+    for number in 4..=12 {
+        region.seal(region.publish(&batch(1, number)).await).await;
+    }
+    let started = Instant::now();
+    while region.manifest().await.unwrap().parts.iter().any(|part| part.min_seq == 1 && part.level == Level::Flush) {
+        assert!(started.elapsed() < PATIENCE, "the first part is not merged");
+        tokio::task::yield_now().await;
+    }
+    let before = region.content().await;
+    let replayer = region.replayer().await;
+    let built = build(&replayer, Some(&wanted(3, Logic::Unchanged))).await.unwrap();
+    assert_eq!(built.partitions[0].checkpoint_seq, 2, "behind the first copies, before their retries");
+    assert!(is_equal(&replayer).await);
+    replayer.promote(&|_| {}).await.unwrap();
+    assert_eq!(region.content().await, before);
+    merging.stop().await;
 }

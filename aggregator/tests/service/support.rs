@@ -44,7 +44,7 @@ impl Region {
         let jetstream = weir_reader::jetstream(connect_patiently(&nats_config(port, "admin")).await);
         let region = Self { folder, server: Some(server), port, jetstream };
         region.make_stream().await;
-        for bucket in [subject::HEADS_BUCKET, subject::STATUS_BUCKET, subject::REPLAY_BUCKET] {
+        for bucket in [subject::HEADS_BUCKET, subject::STATUS_BUCKET, subject::REPLAY_BUCKET, subject::SITES_BUCKET] {
             let config = kv::Config { bucket: bucket.to_owned(), history: 1, ..kv::Config::default() };
             region.jetstream.create_key_value(config).await.unwrap();
         }
@@ -149,6 +149,23 @@ impl Region {
                 return alarm["message"].as_str().unwrap().to_owned();
             }
             assert!(started.elapsed() < PATIENCE, "no alarm {code}: {status}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The alarms that the partition's status tells, as text.
+    pub(crate) async fn alarms(&self) -> String {
+        let entry = buckets::get(&self.jetstream, subject::STATUS_BUCKET, "aggregator.local.0").await.unwrap();
+        let value = entry.and_then(|entry| entry.value);
+        let status: serde_json::Value = value.map_or(serde_json::Value::Null, |value| serde_json::from_slice(&value).unwrap());
+        status["alarms"].to_string()
+    }
+
+    /// Waits until the status tells no such alarm.
+    pub(crate) async fn wait_for_the_end_of(&self, code: &str) {
+        let started = Instant::now();
+        while self.alarms().await.contains(code) {
+            assert!(started.elapsed() < PATIENCE, "the alarm {code} stays");
             tokio::task::yield_now().await;
         }
     }
@@ -302,16 +319,20 @@ fn nats_config(port: u16, user: &str) -> NatsConfig {
         user: user.to_owned(),
         password: "secret".to_owned(),
         inbox_prefix: format!("_INBOX_{user}"),
+        ca_file: None,
     }
 }
 
 /// Of the aggregator's permissions only what it is meant to have.
 fn nats_conf(port: u16, store: &Path) -> String {
-    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_STATUS", "KV_WEIR_REPLAY"];
+    let streams = ["EVENTS_local_0", "KV_WEIR_HEADS", "KV_WEIR_STATUS", "KV_WEIR_REPLAY", "KV_WEIR_SITES"];
     let apis = ["STREAM.INFO.@", "STREAM.MSG.GET.@", "CONSUMER.CREATE.@.>", "CONSUMER.INFO.@.>", "CONSUMER.MSG.NEXT.@.>"];
     let mut publish: Vec<String> =
         streams.iter().flat_map(|stream| apis.iter().map(move |api| format!("$JS.API.{}", api.replace('@', stream)))).collect();
-    publish.extend(["$KV.WEIR_HEADS.>".to_owned(), "$KV.WEIR_STATUS.>".to_owned()]);
+    publish.extend(
+        ["$KV.WEIR_HEADS.>", "$KV.WEIR_STATUS.>", "weir.presence.local.*", "$JS.API.STREAM.PURGE.EVENTS_local_0"]
+            .map(str::to_owned),
+    );
     let store = store.display();
     let publish = publish.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -320,7 +341,7 @@ fn nats_conf(port: u16, store: &Path) -> String {
          authorization {{ users: [\n\
            {{ user: admin, password: secret }}\n\
            {{ user: aggregator, password: secret, permissions: {{ publish: {{ allow: [{publish}] }}, \
-              subscribe: {{ allow: [\"_INBOX_aggregator.>\", \"weir.flush.local.*\"] }}, allow_responses: true }} }}\n\
+              subscribe: {{ allow: [\"_INBOX_aggregator.>\", \"weir.flush.local.*\", \"weir.presence.local.*\"] }}, allow_responses: true }} }}\n\
          ] }}\n"
     )
 }

@@ -20,6 +20,8 @@ const EVENTS_TAG: u32 = 6;
 const CONTROLS_TAG: u32 = 7;
 /// Field number of `EventBatch.refused`.
 const REFUSED_TAG: u32 = 8;
+/// Field number of `EventBatch.tombstones`.
+const TOMBSTONES_TAG: u32 = 9;
 
 /// Why a payload is no batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,7 +129,7 @@ fn records(mut bytes: &[u8]) -> Result<usize, prost::DecodeError> {
     let mut records = 0;
     while bytes.has_remaining() {
         let (tag, wire_type) = decode_key(&mut bytes)?;
-        if wire_type == WireType::LengthDelimited && matches!(tag, EVENTS_TAG | CONTROLS_TAG | REFUSED_TAG) {
+        if wire_type == WireType::LengthDelimited && matches!(tag, EVENTS_TAG | CONTROLS_TAG | REFUSED_TAG | TOMBSTONES_TAG) {
             records += 1;
         }
         skip_field(wire_type, tag, &mut bytes, DecodeContext::default())?;

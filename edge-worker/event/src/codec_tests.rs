@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BotMark, Control, ControlKind, DeleteSite, Event, MoveSite, Origin, Property, Refused, Revenue};
+use crate::model::{
+    BotMark, Control, ControlKind, DeleteSite, DeleteVisitor, Event, Fate, MoveSite, Origin, Property, Refused, Revenue,
+    Tombstone,
+};
 
 /// A batch in which every field is set.
 fn golden() -> EventBatch {
@@ -52,6 +55,7 @@ fn golden() -> EventBatch {
             control(2, ControlKind::MoveSite(MoveSite { site_id: 300, to_partition: 1 })),
         ],
         refused: Vec::new(),
+        tombstones: Vec::new(),
     }
 }
 
@@ -92,6 +96,31 @@ fn counts_of_refused_events_are_pinned() {
 }
 
 #[test]
+fn what_erases_and_what_was_erased_are_pinned() {
+    let kind = ControlKind::DeleteVisitor(DeleteVisitor { site_id: 300, visitor_id: 0x1112_1314_1516_1718 });
+    let control = Control { id: vec![3; 16], requested_ms: 1_795_000_000_456, kind: Some(kind) };
+    let tombstone = Tombstone {
+        idx: 4,
+        site_id: 300,
+        hour_ms: 1_794_996_000_000,
+        id_high: 0x0102_0304_0506_0708,
+        id_low: 0x090a_0b0c_0d0e_0f10,
+        fate: Fate::Orphan.into(),
+        bot: true,
+        late: true,
+    };
+    let batch = EventBatch { controls: vec![control], tombstones: vec![tombstone], ..EventBatch::default() };
+    let bytes = encode(&batch);
+    let expected = concat!(
+        "3a270a100303030303030303030303030303030310c8bfd9f29e34620c08ac02111817161514131211",
+        "4a24080410ac021880aae5f09e342108070605040302012910",
+        "0f0e0d0c0b0a09300238014001"
+    );
+    assert_eq!(hex(&bytes), expected);
+    assert_eq!(decode(1, &bytes), Ok(batch));
+}
+
+#[test]
 fn refuses_what_is_no_batch() {
     assert_eq!(decode(2, &[]), Err(DecodeError::UnknownSchema { version: 2 }));
     assert_eq!(decode(1, &vec![0; BATCH_BYTES_MAX + 1]), Err(DecodeError::TooLarge { size_bytes: BATCH_BYTES_MAX + 1 }));
@@ -129,7 +158,13 @@ fn runs_are_cut_between_events() {
 proptest! {
     #[test]
     fn appended_events_are_the_batch(batch in batch(), max in 1_usize..2_000) {
-        let head = EventBatch { events: Vec::new(), controls: Vec::new(), refused: Vec::new(), ..batch.clone() };
+        let head = EventBatch {
+            events: Vec::new(),
+            controls: Vec::new(),
+            refused: Vec::new(),
+            tombstones: Vec::new(),
+            ..batch.clone()
+        };
         let mut events = Vec::new();
         batch.events.iter().for_each(|event| append_event(event, &mut events));
         let runs = split_runs(&events, max).unwrap();
@@ -138,7 +173,7 @@ proptest! {
         for run in runs {
             bytes.extend(&events[run.range]);
         }
-        prop_assert_eq!(bytes, encode(&EventBatch { controls: Vec::new(), refused: Vec::new(), ..batch }));
+        prop_assert_eq!(bytes, encode(&EventBatch { controls: Vec::new(), refused: Vec::new(), tombstones: Vec::new(), ..batch }));
     }
 
     #[test]
@@ -184,6 +219,16 @@ fn batch() -> impl Strategy<Value = EventBatch> {
                 })
                 .collect(),
             refused: vec![Refused { site_id: 1, hour_ms: at, reason: "url".into(), count: number }],
+            tombstones: vec![Tombstone {
+                idx: 3,
+                site_id: 1,
+                hour_ms: at,
+                id_high: number,
+                id_low: at,
+                fate: 1,
+                bot: true,
+                late: false,
+            }],
         },
     )
 }

@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod domain;
+pub mod erase;
 pub mod identity;
 pub mod key;
 pub mod log;

@@ -32,6 +32,51 @@ pub struct EventBatch {
     /// What the edge refused or dropped since it last said so. It counts once, with this batch.
     #[prost(message, repeated, tag = "8")]
     pub refused: Vec<Refused>,
+    /// What stands for events that were erased, by index. Only raw batches of the archive have any: no sender makes them.
+    #[prost(message, repeated, tag = "9")]
+    pub tombstones: Vec<Tombstone>,
+}
+
+/// Stands in a batch for an event that was erased, so that the others keep their positions and the ledger its counts. It tells nothing of a
+/// visitor: which site, which hour, and the random id by which a copy of the event is recognised.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct Tombstone {
+    /// Index that the event had in its batch.
+    #[prost(uint32, tag = "1")]
+    pub idx: u32,
+    /// The site.
+    #[prost(uint32, tag = "2")]
+    pub site_id: u32,
+    /// Start of the UTC hour in which the event was received, Unix milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub hour_ms: u64,
+    /// Upper half of the random event id.
+    #[prost(fixed64, tag = "4")]
+    pub id_high: u64,
+    /// Lower half of the random event id.
+    #[prost(fixed64, tag = "5")]
+    pub id_low: u64,
+    /// What had become of the event.
+    #[prost(enumeration = "Fate", tag = "6")]
+    pub fate: i32,
+    /// It was among the accepted ones of bots.
+    #[prost(bool, tag = "7")]
+    pub bot: bool,
+    /// It was among the accepted ones that came late.
+    #[prost(bool, tag = "8")]
+    pub late: bool,
+}
+
+/// What had become of an event before it was erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Fate {
+    /// It was a row.
+    Row = 0,
+    /// It was dropped as a copy of one.
+    Copy = 1,
+    /// It was engagement without a visit.
+    Orphan = 2,
 }
 
 /// One event of one site, address-free.
@@ -209,7 +254,7 @@ pub struct Control {
     #[prost(uint64, tag = "2")]
     pub requested_ms: u64,
     /// What is to happen.
-    #[prost(oneof = "ControlKind", tags = "10, 11")]
+    #[prost(oneof = "ControlKind", tags = "10, 11, 12")]
     pub kind: Option<ControlKind>,
 }
 
@@ -222,6 +267,9 @@ pub enum ControlKind {
     /// From this position on the site's events arrive on another partition.
     #[prost(message, tag = "11")]
     MoveSite(MoveSite),
+    /// Forget all events of a visitor before this position.
+    #[prost(message, tag = "12")]
+    DeleteVisitor(DeleteVisitor),
 }
 
 /// See [`ControlKind::DeleteSite`].
@@ -230,6 +278,17 @@ pub struct DeleteSite {
     /// The site.
     #[prost(uint32, tag = "1")]
     pub site_id: u32,
+}
+
+/// See [`ControlKind::DeleteVisitor`].
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct DeleteVisitor {
+    /// The site.
+    #[prost(uint32, tag = "1")]
+    pub site_id: u32,
+    /// The visitor, by the id that is counted: that of the events which opened the visits.
+    #[prost(fixed64, tag = "2")]
+    pub visitor_id: u64,
 }
 
 /// See [`ControlKind::MoveSite`].

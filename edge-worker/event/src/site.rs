@@ -51,6 +51,9 @@ pub struct Settings {
     pub limits: Limits,
     /// What the site's own script does.
     pub script: ScriptSettings,
+    /// How many days events are kept; 0 = as long as those of all sites.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retention_days: u32,
 }
 
 impl Settings {

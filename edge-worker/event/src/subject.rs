@@ -71,6 +71,11 @@ pub fn flush_subject(region: &str, partition: u32) -> String {
     format!("weir.flush.{region}.{partition}")
 }
 
+/// Subject on which whoever folds a partition answers that it is there; payloads are empty.
+pub fn presence_subject(region: &str, partition: u32) -> String {
+    format!("weir.presence.{region}.{partition}")
+}
+
 /// `Nats-Msg-Id` of a batch: `<producer in hex>-<number>`.
 pub fn message_id(producer: &[u8], number: u64) -> String {
     use std::fmt::Write;

@@ -319,6 +319,7 @@ impl Core {
             events: Vec::new(),
             controls: Vec::new(),
             refused: Vec::new(),
+            tombstones: Vec::new(),
         };
         (self.take_id(), weir_event::subject::message_id(&self.producer, number), codec::encode(&head))
     }

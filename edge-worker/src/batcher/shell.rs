@@ -19,7 +19,8 @@ use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::ingest::REQUEST_BYTES_MAX;
 use crate::nats::answer::{NatsError, PubAck, parse};
-use crate::nats::connection::{Connection, Outgoing};
+use crate::nats::connection::Outgoing;
+use crate::nats::link::Link;
 use crate::platform::{config, jitter, now_ms, random_bytes};
 use crate::timeout::sleep;
 
@@ -50,6 +51,11 @@ pub(crate) fn status_url(config: &Config, partition: u32, slot: u32) -> String {
     format!("http://batcher/status?name={}", name(config, partition, slot))
 }
 
+/// Where to ask whether something can be written.
+pub(crate) fn probe_url(config: &Config, partition: u32, slot: u32) -> String {
+    format!("http://batcher/probe?name={}", name(config, partition, slot))
+}
+
 /// Where a test asks for a panic.
 pub(crate) fn panic_url(config: &Config, partition: u32, slot: u32) -> String {
     format!("http://batcher/panic?name={}", name(config, partition, slot))
@@ -68,7 +74,7 @@ pub(crate) struct Shell {
     is_alarm_set: Cell<bool>,
     /// Bytes of the batch that is sent next, where they are at hand.
     front: RefCell<Option<(i64, Bytes)>>,
-    connection: RefCell<Option<Rc<Connection>>>,
+    link: Link,
     status: RefCell<Status>,
 }
 
@@ -84,7 +90,7 @@ impl Shell {
             is_sending: Cell::new(false),
             is_alarm_set: Cell::new(false),
             front: RefCell::default(),
-            connection: RefCell::default(),
+            link: Link::default(),
             status: RefCell::default(),
         }
     }
@@ -102,6 +108,12 @@ impl Shell {
             (Method::Get, "/status") => {
                 self.keep_sending();
                 Response::from_json(&self.status())
+            }
+            (Method::Post, "/probe") => {
+                self.tables()?.probe()?;
+                self.storage.sync().await?;
+                self.tables()?.probed()?;
+                Response::empty()
             }
             (Method::Get, "/panic") if self.config()?.test_panic => panic!("a panic that the operator asked for"),
             _ => Response::error("not found", 404),
@@ -301,14 +313,16 @@ impl Shell {
             worker::console_error!("batch {} has {} bytes, more than a message may have", batch.message_id, payload.len());
         }
         let config = self.config()?;
-        let connection = match self.connected(&config).await {
+        let connection = match self.link.connected(&config.nats).await {
             Ok(connection) => connection,
             Err(error) => return Ok(Err(error)),
         };
         let subject = events_subject(&config.region, self.partition()?);
         let headers = vec![("Nats-Msg-Id", batch.message_id.clone()), (SCHEMA_HEADER, SCHEMA_VERSION.to_string())];
         let answer = connection.request(Outgoing { subject, headers, payload }, ACK_TIMEOUT_MS).await;
-        Ok(answer.and_then(|answer| parse(&answer)))
+        let acknowledged = answer.and_then(|answer| parse(&answer));
+        self.link.note(&acknowledged);
+        Ok(acknowledged)
     }
 
     /// The partition, from the batcher's name.
@@ -316,17 +330,6 @@ impl Shell {
         let name = self.with_core(|core| core.batcher().to_owned())?;
         let partition = name.split('/').nth(1).and_then(|number| number.parse().ok());
         partition.ok_or_else(|| failed("the batcher's name has no partition"))
-    }
-
-    async fn connected(&self, config: &Config) -> std::result::Result<Rc<Connection>, NatsError> {
-        let open = self.connection.borrow().as_ref().filter(|connection| !connection.is_closed()).cloned();
-        if let Some(connection) = open {
-            return Ok(connection);
-        }
-        let inbox = random_bytes::<8>().map_err(|error| NatsError::Disconnected { reason: error.to_string() })?;
-        let connection = Connection::open(&config.nats, u64::from_le_bytes(inbox)).await?;
-        *self.connection.borrow_mut() = Some(connection.clone());
-        Ok(connection)
     }
 
     fn note_failure(&self, error: &NatsError) {

@@ -75,6 +75,20 @@ impl Tables {
         }
     }
 
+    /// Writes more than may fit into what is left of a file, to see whether it can be; [`Self::probed`] takes it away.
+    pub(crate) fn probe(&self) -> Result<()> {
+        let insert =
+            "INSERT INTO meta VALUES ('probe', hex(zeroblob(65536))) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        drop(self.sql.exec(insert, None)?);
+        Ok(())
+    }
+
+    /// After a probe that is on stable storage.
+    pub(crate) fn probed(&self) -> Result<()> {
+        drop(self.sql.exec("DELETE FROM meta WHERE key = 'probe'", None)?);
+        Ok(())
+    }
+
     /// Carries out one planned change.
     pub(crate) fn perform(&self, write: &Write) -> Result<()> {
         match write {

@@ -14,6 +14,7 @@ use super::{keys, salts, seal, sync};
 use crate::backoff::Backoff;
 use crate::nats::answer::NatsError;
 use crate::nats::connection::Connection;
+use crate::nats::link::Link;
 use crate::platform::{config, jitter, now_ms, random_bytes};
 use crate::timeout::{sleep, with_timeout};
 
@@ -56,7 +57,7 @@ pub(crate) struct Shell {
     /// Salts by UTC day, in hex. Storage has them sealed.
     salts: RefCell<BTreeMap<String, String>>,
     rejected: RefCell<Queue>,
-    connection: RefCell<Option<Rc<Connection>>>,
+    link: Link,
     is_following: Cell<bool>,
     asked_ms: Cell<u64>,
     /// When the last look ended, successful or not; 0 = there was none since following began.
@@ -69,6 +70,8 @@ pub(crate) struct Shell {
 enum SyncError {
     #[error("{0}")]
     Nats(#[from] NatsError),
+    #[error("the server that answered lacks the end of the site list")]
+    Stale,
     #[error("directory's storage failed: {0}")]
     Storage(#[from] worker::Error),
 }
@@ -81,7 +84,7 @@ impl Shell {
             tables: RefCell::default(),
             salts: RefCell::default(),
             rejected: RefCell::default(),
-            connection: RefCell::default(),
+            link: Link::default(),
             is_following: Cell::new(false),
             asked_ms: Cell::new(0),
             looked_ms: Cell::new(0),
@@ -218,16 +221,27 @@ impl Shell {
             };
             sleep(pause_ms).await;
         }
-        if let Some(connection) = self.connection.borrow_mut().take() {
-            connection.close("nobody asks");
-        }
+        self.link.close("nobody asks");
     }
 
     async fn look(&self) -> std::result::Result<(), SyncError> {
         let connection = self.connected().await?;
-        self.sync_salts(&connection).await?;
-        self.sync_sites(&connection).await?;
-        self.send_rejected(&connection).await
+        let looked = async {
+            self.sync_salts(&connection).await?;
+            self.sync_sites(&connection).await?;
+            self.send_rejected(&connection).await
+        };
+        match looked.await {
+            Err(SyncError::Nats(error)) => {
+                let failed = Err(error);
+                self.link.note::<()>(&failed);
+                failed.map_err(SyncError::Nats)
+            }
+            other => {
+                self.link.note(&Ok(()));
+                other
+            }
+        }
     }
 
     async fn send_rejected(&self, connection: &Connection) -> std::result::Result<(), SyncError> {
@@ -277,6 +291,10 @@ impl Shell {
             }
         }
         let is_behind = position.sequence < stream.state.last_seq;
+        // Any server that keeps the bucket may have answered, also one that has not got its end yet.
+        if is_behind && sync::has_sites_message(connection, stream.state.last_seq).await? {
+            return Err(SyncError::Stale);
+        }
         position.sequence = position.sequence.max(stream.state.last_seq);
         if is_other {
             tables.replace(&replacement, &position)?;
@@ -322,13 +340,7 @@ impl Shell {
     }
 
     async fn connected(&self) -> std::result::Result<Rc<Connection>, SyncError> {
-        let open = self.connection.borrow().as_ref().filter(|connection| !connection.is_closed()).cloned();
-        if let Some(connection) = open {
-            return Ok(connection);
-        }
         let config = config(&self.env).map_err(|error| worker::Error::RustError(error.to_string()))?;
-        let connection = Connection::open(&config.nats, u64::from_le_bytes(random_bytes::<8>()?)).await?;
-        *self.connection.borrow_mut() = Some(connection.clone());
-        Ok(connection)
+        Ok(self.link.connected(&config.nats).await?)
     }
 }

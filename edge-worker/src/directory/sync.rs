@@ -5,7 +5,7 @@ use serde_json::json;
 use weir_event::subject::{KEYS_BUCKET, SALTS_BUCKET, SITES_BUCKET, rejected_subject};
 
 use super::changes::{self, Change};
-use crate::nats::answer::{Answer, NatsError, PubAck, StreamInfo, WRONG_LAST_SEQUENCE, parse};
+use crate::nats::answer::{Answer, NO_MESSAGE, NatsError, PubAck, StoredMessage, StreamInfo, WRONG_LAST_SEQUENCE, parse};
 use crate::nats::connection::{Connection, Outgoing};
 
 /// How long one request may take, milliseconds. The connection is given up after it.
@@ -37,6 +37,17 @@ pub(crate) async fn sites_after(nats: &Connection, sequence: u64) -> Result<Vec<
         }
     }
     Ok(found)
+}
+
+/// Whether the bucket's leader has the message at a sequence.
+pub(crate) async fn has_sites_message(nats: &Connection, sequence: u64) -> Result<bool, NatsError> {
+    let query = Bytes::from(json!({ "seq": sequence }).to_string());
+    let outgoing = request(format!("$JS.API.STREAM.MSG.GET.KV_{SITES_BUCKET}"), query);
+    match parse::<StoredMessage>(&nats.request(outgoing, TIMEOUT_MS).await?) {
+        Ok(_) => Ok(true),
+        Err(NatsError::Refused { code: NO_MESSAGE, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn read(answer: &Answer) -> Option<Change> {

@@ -57,6 +57,9 @@ pub(crate) enum NatsError {
 /// JetStream's code for a failed `Nats-Expected-Last-Subject-Sequence`.
 pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10_071;
 
+/// JetStream's code for a sequence that has no message.
+pub(crate) const NO_MESSAGE: u64 = 10_037;
+
 #[derive(Debug, Deserialize)]
 struct Envelope<T> {
     error: Option<ApiError>,
@@ -82,6 +85,14 @@ pub(crate) struct PubAck {
     /// The stream had it already: a success all the same.
     #[serde(default)]
     pub(crate) duplicate: bool,
+}
+
+/// A stored message, of which only its being there counts.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StoredMessage {
+    /// The message.
+    #[expect(dead_code, reason = "that it can be read says that it is there")]
+    message: serde::de::IgnoredAny,
 }
 
 /// State of a stream.
@@ -134,6 +145,16 @@ mod tests {
         assert!(matches!(ack("{}"), Err(NatsError::Malformed { .. })));
         assert!(matches!(ack("+ACK"), Err(NatsError::Malformed { .. })));
         assert_eq!(parse::<PubAck>(&Answer { status: Some(503), ..Answer::default() }), Err(NatsError::Status { status: 503 }));
+    }
+
+    #[test]
+    fn a_message_is_there_or_not() {
+        let read = |payload: &'static [u8]| {
+            parse::<StoredMessage>(&Answer { payload: bytes::Bytes::from_static(payload), ..Answer::default() })
+        };
+        assert!(read(br#"{"type":"x","message":{"subject":"a","seq":7,"data":"eA=="}}"#).is_ok());
+        let gone = read(br#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#);
+        assert!(matches!(gone, Err(NatsError::Refused { code: NO_MESSAGE, .. })));
     }
 
     #[test]

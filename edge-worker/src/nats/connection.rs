@@ -16,7 +16,7 @@ use watermelon_proto::{Connect, MessageBase, NonStandardConnect, ServerMessage, 
 use worker::{SecureTransport, Socket};
 
 use super::answer::{Answer, NatsError};
-use crate::config::NatsConfig;
+use crate::config::{NatsConfig, Server};
 use crate::timeout::with_timeout;
 
 /// How long opening may take, milliseconds.
@@ -45,23 +45,27 @@ pub(crate) struct Connection {
     operations: RefCell<Option<mpsc::UnboundedSender<ClientOp>>>,
     outstanding: RefCell<HashMap<u64, mpsc::UnboundedSender<Answer>>>,
     end: RefCell<Option<String>>,
+    /// The server is about to end and sends its clients away.
+    is_lame_duck: Cell<bool>,
+    closes_when_idle: Cell<bool>,
 }
 
 impl Connection {
     /// Connects and waits until the server has let us in. `inbox` is random: it makes the subject of our answers.
-    pub(crate) async fn open(config: &NatsConfig, inbox: u64) -> Result<Rc<Self>, NatsError> {
-        let opening = Self::handshake(config, inbox);
+    pub(crate) async fn open(config: &NatsConfig, server: &Server, inbox: u64) -> Result<Rc<Self>, NatsError> {
+        let opening = Self::handshake(config, server, inbox);
         with_timeout(OPEN_TIMEOUT_MS, opening).await.ok_or(NatsError::Timeout { timeout_ms: OPEN_TIMEOUT_MS })?
     }
 
-    async fn handshake(config: &NatsConfig, inbox: u64) -> Result<Rc<Self>, NatsError> {
+    async fn handshake(config: &NatsConfig, server: &Server, inbox: u64) -> Result<Rc<Self>, NatsError> {
         let transport = if config.tls { SecureTransport::On } else { SecureTransport::Off };
         let socket =
-            Socket::builder().secure_transport(transport).connect(config.host.clone(), config.port).map_err(disconnected)?;
+            Socket::builder().secure_transport(transport).connect(server.host.clone(), server.port).map_err(disconnected)?;
         socket.opened().await.map_err(disconnected)?;
         let (mut reader, writer) = tokio::io::split(socket);
         let mut decoder = StreamDecoder::new();
         match next_operation(&mut reader, &mut decoder).await? {
+            ServerOp::Info { info } if info.lame_duck_mode => return Err(disconnected("the server is about to end")),
             ServerOp::Info { .. } => {}
             ServerOp::Error { error } => return Err(disconnected(error)),
             _ => return Err(disconnected("the server did not introduce itself")),
@@ -73,6 +77,8 @@ impl Connection {
             operations: RefCell::new(Some(sender)),
             outstanding: RefCell::default(),
             end: RefCell::default(),
+            is_lame_duck: Cell::new(false),
+            closes_when_idle: Cell::new(false),
         });
         worker::wasm_bindgen_futures::spawn_local(write_operations(connection.clone(), writer, receiver));
         connection.send(ClientOp::Connect { connect: Box::new(introduction(config)) })?;
@@ -132,6 +138,9 @@ impl Connection {
         };
         let result = with_timeout(timeout_ms, collecting).await;
         self.outstanding.borrow_mut().remove(&reply);
+        if self.closes_when_idle.get() {
+            self.close_when_idle();
+        }
         result.unwrap_or_else(|| {
             self.close("a request timed out");
             Err(NatsError::Timeout { timeout_ms })
@@ -141,6 +150,19 @@ impl Connection {
     /// Whether it is of no more use.
     pub(crate) fn is_closed(&self) -> bool {
         self.end.borrow().is_some()
+    }
+
+    /// Whether further requests should take another one.
+    pub(crate) fn is_to_be_left(&self) -> bool {
+        self.is_lame_duck.get()
+    }
+
+    /// Ends it as soon as nobody waits for an answer.
+    pub(crate) fn close_when_idle(&self) {
+        self.closes_when_idle.set(true);
+        if self.outstanding.borrow().is_empty() {
+            self.close("it was left for another server");
+        }
     }
 
     /// Ends it. Whoever waits for an answer is told.
@@ -184,7 +206,8 @@ impl Connection {
             ServerOp::Message { message } => self.deliver(message),
             // A permission that is missing, a slow consumer: whoever waits runs into its timeout; the reason goes to the log.
             ServerOp::Error { error } => worker::console_error!("NATS reports: {error}"),
-            ServerOp::Pong | ServerOp::Info { .. } | ServerOp::Success => {}
+            ServerOp::Info { info } => self.is_lame_duck.set(info.lame_duck_mode),
+            ServerOp::Pong | ServerOp::Success => {}
         }
     }
 

@@ -4,6 +4,7 @@ use crate::home::{Home, RunFile};
 use crate::installation::Installation;
 use crate::output::Output;
 use crate::process::is_alive;
+use crate::remote::{self, Remote};
 use crate::session::{Session, http_client, now_ms};
 use crate::status::{self, PartitionStatus};
 use crate::{countries, ports, provision};
@@ -59,9 +60,10 @@ pub(crate) async fn run(home: &Home, output: Output) -> Result<()> {
     let mut findings = Findings::default();
     installation(&mut findings);
     folder(home, &mut findings);
-    match home.run_file() {
-        Ok(Some(run)) => system(home, &run, &mut findings).await,
-        Ok(None) => {
+    match found(home) {
+        Ok(Found::Cluster(remote)) => Box::pin(cluster(*remote, &mut findings)).await,
+        Ok(Found::Here(run)) => Box::pin(system(home, &run, &mut findings)).await,
+        Ok(Found::Nothing) => {
             findings.good("system", format!("nothing runs on {}: `weir up` starts it", home.root().display()));
             default_ports(&mut findings);
         }
@@ -78,6 +80,22 @@ pub(crate) async fn run(home: &Home, output: Output) -> Result<()> {
         bail!("{bad} of {} checks are bad", findings.0.len());
     }
     Ok(())
+}
+
+/// What there is to look at.
+enum Found {
+    /// A cluster that the variables name.
+    Cluster(Box<Remote>),
+    /// What runs on the home.
+    Here(Box<RunFile>),
+    Nothing,
+}
+
+fn found(home: &Home) -> Result<Found> {
+    if let Some(remote) = remote::from_variables()? {
+        return Ok(Found::Cluster(Box::new(remote)));
+    }
+    Ok(home.run_file()?.map_or(Found::Nothing, |run| Found::Here(Box::new(run))))
 }
 
 fn installation(findings: &mut Findings) {
@@ -135,12 +153,30 @@ fn default_ports(findings: &mut Findings) {
 async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
     processes(home, run, findings);
     findings.result("countries", countries::describe(home));
+    services(run, findings).await;
+    let look = format!("look into {}", home.log("nats").display());
+    Box::pin(nats(run, Session::open_at(home.clone()), &look, findings)).await;
+}
+
+async fn cluster(remote: Remote, findings: &mut Findings) {
+    let run = remote.run.clone();
+    services(&run, findings).await;
+    Box::pin(nats(&run, Session::open_remote(remote), "look at `weir cluster status`", findings)).await;
+}
+
+async fn services(run: &RunFile, findings: &mut Findings) {
     for (_, url) in run.edges() {
         findings.result("edge", health(&format!("{url}/health")).await);
     }
-    findings.result("query API", health(&format!("{}/api/health", run.query_url)).await);
+    if !run.query_url.is_empty() {
+        findings.result("query API", health(&format!("{}/api/health", run.query_url)).await);
+    }
+}
+
+/// Looks at the streams and what became of them. `look` says where to go on when NATS does not answer.
+async fn nats(run: &RunFile, open: impl Future<Output = Result<Session>>, look: &str, findings: &mut Findings) {
     let asked = tokio::time::timeout(ANSWER_WITHIN, async {
-        let session = Session::open_at(home.clone()).await?;
+        let session = open.await?;
         let replay = replays::get(&session.jetstream, &run.region).await;
         Ok::<_, anyhow::Error>((status::collect(&session).await?, replay))
     });
@@ -152,8 +188,8 @@ async fn system(home: &Home, run: &RunFile, findings: &mut Findings) {
                 partition(one, findings);
             }
         }
-        Ok(Err(error)) => findings.bad("nats", format!("{error:#}: look into {}", home.log("nats").display())),
-        Err(_) => findings.bad("nats", format!("it does not answer within 15 s: look into {}", home.log("nats").display())),
+        Ok(Err(error)) => findings.bad("nats", format!("{error:#}: {look}")),
+        Err(_) => findings.bad("nats", format!("it does not answer within 15 s: {look}")),
     }
 }
 
@@ -226,6 +262,9 @@ fn partition(one: &PartitionStatus, findings: &mut Findings) {
         findings.bad(&name, format!("{} messages are not in files yet: look into the aggregator's log", one.lag));
     } else {
         findings.good(&name, format!("sealed through {} of {}, {} files", one.sealed_seq, one.last_seq, one.parts));
+    }
+    if let Some(damaged) = status::damaged_line(&one.damaged) {
+        findings.bad(&name, damaged.trim_start());
     }
     for alarm in one.alarms.as_array().into_iter().flatten() {
         let text = |field: &str| alarm[field].as_str().unwrap_or("?").to_owned();

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use weir_event::codec;
+use weir_event::erase::Slot;
 use weir_event::model::{BotMark, Event, EventBatch, Origin};
 use weir_reader::stream::Delivered;
 
@@ -28,12 +29,18 @@ fn lines(region: &str, partition: u32, delivered: &Delivered, batch: &EventBatch
         line[name] = value;
         line.to_string()
     };
-    let events = batch.events.iter().enumerate().map(|(index, event)| with(index, "event", event_json(event)));
+    let events = batch.slots().map(|(index, slot)| match slot {
+        Slot::Event(event) => with(index as usize, "event", event_json(event)),
+        Slot::Erased(tombstone) => {
+            with(index as usize, "erased", json!({ "site_id": tombstone.site_id, "hour_ms": tombstone.hour_ms }))
+        }
+    });
+    let places = batch.places() as usize;
     let controls = batch.controls.iter().enumerate().map(|(index, control)| {
         let value = json!({ "id": hex::encode(&control.id), "requested_ms": control.requested_ms, "kind": format!("{:?}", control.kind) });
-        with(batch.events.len() + index, "control", value)
+        with(places + index, "control", value)
     });
-    let behind = batch.events.len() + batch.controls.len();
+    let behind = places + batch.controls.len();
     let refused = batch.refused.iter().enumerate().map(|(index, refused)| {
         let value =
             json!({ "site_id": refused.site_id, "hour_ms": refused.hour_ms, "reason": refused.reason, "count": refused.count });

@@ -56,9 +56,14 @@ pub(crate) struct RunFile {
 }
 
 impl RunFile {
-    /// Addresses of all collectors; the file of an older program names only the first.
+    /// Addresses of all collectors; the file of an older program names only the first. Of a cluster (which has no supervisor) only those are
+    /// known that were named.
     pub(crate) fn collectors(&self) -> Vec<String> {
-        if self.collector_urls.is_empty() { vec![self.collector_url.clone()] } else { self.collector_urls.clone() }
+        if self.collector_urls.is_empty() && self.supervisor_pid != 0 {
+            vec![self.collector_url.clone()]
+        } else {
+            self.collector_urls.clone()
+        }
     }
 
     /// Names and addresses of all edges, those that are being emptied included.
@@ -92,11 +97,14 @@ impl Home {
     /// Makes one folder in it, for its owner only.
     pub(crate) fn create_folder(&self, name: &str) -> Result<()> {
         let path = self.root.join(name);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("cannot make the folder {}: choose another one by the variable WEIR_HOME", path.display()))
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).with_context(|| {
+            format!("cannot make the folder {}: choose another one by the variable WEIR_HOME", path.display())
+        })?;
+        // A new folder's name survives a power failure once the folder above is synced. One above the home may be closed to us.
+        match path.parent().map(File::open) {
+            Some(Ok(above)) => above.sync_all().with_context(|| format!("cannot sync the folder above {}", path.display())),
+            _ => Ok(()),
+        }
     }
 
     /// The folder itself.
@@ -160,7 +168,7 @@ impl Home {
         }
     }
 
-    /// Replaces a file as a whole, readable by its owner only: readers see the former or the new one.
+    /// Replaces a file as a whole, readable by its owner only: readers see the former or the new one, and after a power failure the new one.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name);
         let aside = self.path(&format!("{name}.{}.new", std::process::id()));
@@ -168,7 +176,9 @@ impl Home {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            std::fs::rename(&aside, &path)
+            std::fs::rename(&aside, &path)?;
+            // Its name must survive too, and not only its bytes.
+            File::open(path.parent().unwrap_or(&self.root))?.sync_all()
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }

@@ -53,6 +53,20 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A duration as people write it (`90m`, `7d`), milliseconds.
+pub(crate) fn duration_ms(text: &str) -> Result<u64, String> {
+    let wrong = || "a whole number with s, m, h or d behind it, like 7d".to_owned();
+    let number = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit_ms = match text.trim_start_matches(number) {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 24 * 3_600_000,
+        _ => return Err(wrong()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms)).ok_or_else(wrong)
+}
+
 /// Unix milliseconds as RFC 3339 in UTC.
 pub(crate) fn moment(ms: u64) -> String {
     let at = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis);
@@ -83,6 +97,12 @@ mod tests {
     fn times() {
         for (ms, expected) in [(0, "0.0 s"), (1_250, "1.2 s"), (61_000, "61 s"), (600_000, "10 min"), (9_000_000, "2 h 30 min")] {
             assert_eq!(duration(Duration::from_millis(ms)), expected);
+        }
+        for (text, ms) in [("90s", 90_000), ("5m", 300_000), ("36h", 129_600_000), ("7d", 604_800_000), ("0d", 0)] {
+            assert_eq!(duration_ms(text), Ok(ms));
+        }
+        for wrong in ["", "7", "d", "7 d", "7w", "-1d", "1.5h", "99999999999999999999d", "213503982335d", "7dd"] {
+            assert!(duration_ms(wrong).is_err(), "{wrong}");
         }
         assert_eq!(moment(1_795_000_000_000), "2026-11-18T11:06:40.000Z");
         assert_eq!(moment(u64::MAX), "");

@@ -2,11 +2,16 @@
 
 mod accounts;
 mod backlog;
+mod backup;
 mod cli;
+mod cluster;
+mod consent;
 mod countries;
+mod delete;
 mod demo;
 mod doctor;
 mod draining;
+mod edge;
 mod edges;
 mod event_lines;
 mod flush;
@@ -17,6 +22,7 @@ mod import;
 mod installation;
 mod keys;
 mod nats_config;
+mod object_store;
 mod operator;
 mod output;
 mod ports;
@@ -24,7 +30,9 @@ mod priority;
 mod process;
 mod provision;
 mod publish;
+mod regions;
 mod rejected;
+mod remote;
 mod replay;
 mod rules;
 mod secrets;
@@ -35,10 +43,15 @@ mod site_settings;
 mod sites;
 mod status;
 mod supervisor;
+mod surroundings;
 mod table;
 mod tail;
 mod up;
 mod workerd_config;
+
+/// Folding allocates a dozen texts an event: with the system's allocator it takes a third more processor time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use clap::Parser as _;
 use output::Output;

@@ -8,7 +8,7 @@ use weir_event::subject::{
 };
 
 /// Largest message, bytes: a batch of `BATCH_BYTES_MAX` (900,000) and its headers.
-const PAYLOAD_BYTES_MAX: u32 = 1_048_576;
+pub(crate) const PAYLOAD_BYTES_MAX: u32 = 1_048_576;
 
 /// What the configuration depends on.
 pub(crate) struct NatsServer<'a> {
@@ -36,6 +36,9 @@ pub(crate) enum Role {
     /// `weir up` and the other commands.
     Admin,
 }
+
+/// All of them.
+pub(crate) const ROLES: [Role; 4] = [Role::Edge, Role::Aggregator, Role::Query, Role::Admin];
 
 impl Role {
     /// Name of its NATS user.
@@ -75,8 +78,7 @@ struct Permissions {
 
 /// The configuration file.
 pub(crate) fn render(server: &NatsServer) -> String {
-    let users: Vec<String> =
-        [Role::Edge, Role::Aggregator, Role::Query, Role::Admin].map(|role| user(role, server)).into_iter().collect();
+    let users = users(server.region, server.partitions, |role| role.password(server.secrets).to_owned());
     format!(
         "# Written by `weir up` at every start.\n\
          server_name: {name}\n\
@@ -92,24 +94,26 @@ pub(crate) fn render(server: &NatsServer) -> String {
          \x20 # Each stream has its own limit; this one must not be what stops them after the disk filled up otherwise.\n\
          \x20 max_file_store: 1099511627776\n\
          }}\n\
-         authorization {{\n\
-         \x20 users: [\n{users}\n\x20 ]\n\
-         }}\n",
+         {users}",
         name = quote(&format!("weir-{}", server.region)),
         port = server.port,
         store = quote(&server.store.display().to_string()),
-        users = users.join("\n"),
     )
 }
 
-fn user(role: Role, server: &NatsServer) -> String {
-    let permissions = permissions(role, server.region, server.partitions);
+/// The users and what each may do. `password` gives a role's password, or its bcrypt hash.
+pub(crate) fn users(region: &str, partitions: u32, password: impl Fn(Role) -> String) -> String {
+    let users = ROLES.map(|role| user(role, &permissions(role, region, partitions), &password(role)));
+    format!("authorization {{\n  users: [\n{}\n  ]\n}}\n", users.join("\n"))
+}
+
+fn user(role: Role, permissions: &Permissions, password: &str) -> String {
     let list = |subjects: &[String]| subjects.iter().map(|subject| quote(subject)).collect::<Vec<_>>().join(", ");
     let answers = if permissions.answers { ", allow_responses: { max: 1, expires: \"2m\" }" } else { "" };
     format!(
         "    {{ user: {user}, password: {password}, permissions: {{ publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{subscribe}] }}{answers} }} }}",
         user = quote(role.user()),
-        password = quote(role.password(server.secrets)),
+        password = quote(password),
         publish = list(&permissions.publish),
         subscribe = list(&permissions.subscribe),
     )
@@ -136,10 +140,15 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
             publish.extend([HEADS_BUCKET, STATUS_BUCKET].map(|bucket| format!("$KV.{bucket}.>")));
             // What shadows name must not be swept. Replays themselves are the admin's.
             let buckets = [HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET].map(|bucket| format!("KV_{bucket}"));
+            // How long sites keep their events.
+            let buckets = buckets.into_iter().chain([format!("KV_{SITES_BUCKET}")]).collect::<Vec<_>>();
             for stream in streams.iter().chain(&buckets) {
                 publish.extend(reads(stream).into_iter().chain(consumes(stream)));
             }
-            subscribe.push(format!("weir.flush.{region}.*"));
+            subscribe.extend([format!("weir.flush.{region}.*"), format!("weir.presence.{region}.*")]);
+            publish.push(format!("weir.presence.{region}.*"));
+            // Only the streams of events: what is archived and past its retention.
+            publish.extend(streams.iter().map(|stream| format!("$JS.API.STREAM.PURGE.{stream}")));
             answers = true;
         }
         Role::Query => {
@@ -147,6 +156,8 @@ fn permissions(role: Role, region: &str, partitions: u32) -> Permissions {
             // The Sites API changes sites, their definitions and their keys.
             let owned = [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET];
             publish.extend(owned.map(|bucket| format!("$KV.{bucket}.>")));
+            // A deleted site's events are to be forgotten: a control record on its stream says so.
+            publish.push(format!("events.{region}.*"));
             let read = [HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET];
             let buckets = owned.into_iter().chain(read).map(|bucket| format!("KV_{bucket}")).collect::<Vec<_>>();
             for stream in streams.iter().chain(&buckets) {
@@ -179,7 +190,7 @@ fn consumes(stream: &str) -> Vec<String> {
 }
 
 /// A string of the configuration's language.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
@@ -237,12 +248,16 @@ mod tests {
             "$JS.API.CONSUMER.CREATE.EVENTS_local_1.weir-1.events.local.1",
             "$KV.WEIR_HEADS.local.0",
             "$KV.WEIR_STATUS.aggregator.local.0",
+            "$JS.API.DIRECT.GET.KV_WEIR_SITES.$KV.WEIR_SITES.retention",
+            "$JS.API.CONSUMER.CREATE.KV_WEIR_SITES.c.$KV.WEIR_SITES.site.>",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_REPLAY",
             "$JS.API.CONSUMER.CREATE.KV_WEIR_REPLAY.c.$KV.WEIR_REPLAY.>",
+            "$JS.API.STREAM.PURGE.EVENTS_local_1",
         ] {
             assert!(may_publish(Role::Aggregator, subject), "{subject}");
         }
         assert!(may_subscribe(Role::Aggregator, "weir.flush.local.0"));
+        assert!(may_subscribe(Role::Aggregator, "weir.presence.local.0"));
         for subject in [
             "$JS.API.CONSUMER.MSG.NEXT.EVENTS_local_0.c",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_KEYS",
@@ -254,6 +269,7 @@ mod tests {
             "$KV.WEIR_KEYS.0123abcd",
             "$KV.WEIR_ACCOUNTS.account.1",
             "$KV.WEIR_DEFINITIONS.goal.7.1",
+            "events.local.1",
         ] {
             assert!(may_publish(Role::Query, subject), "{subject}");
         }
@@ -285,8 +301,8 @@ mod tests {
         ] {
             assert!(!may_publish(Role::Edge, subject), "{subject}");
         }
+        assert!(!may_publish(Role::Aggregator, "events.local.0") && !may_publish(Role::Query, "events.other.0"));
         for subject in [
-            "events.local.0",
             "$JS.API.STREAM.DELETE.EVENTS_local_0",
             "$JS.API.STREAM.MSG.GET.KV_WEIR_SALTS",
             "$JS.API.STREAM.DELETE.KV_WEIR_SITES",
@@ -298,11 +314,15 @@ mod tests {
             "$KV.WEIR_REPLAY.shadow.ab.local.0",
             "$JS.API.STREAM.MSG.DELETE.KV_WEIR_REPLAY",
             "$JS.API.STREAM.PURGE.KV_WEIR_REPLAY",
+            "$JS.API.STREAM.PURGE.KV_WEIR_HEADS",
+            "$JS.API.STREAM.PURGE.EVENTS_other_0",
+            "$JS.API.STREAM.PURGE.REJECTED_local",
         ] {
             assert!(!may_publish(Role::Aggregator, subject), "{subject}");
             assert!(!may_publish(Role::Query, subject), "{subject}");
         }
         assert!(!may_publish(Role::Query, "$KV.WEIR_HEADS.local.0"));
+        assert!(!may_publish(Role::Query, "$JS.API.STREAM.PURGE.EVENTS_local_0"));
         for subject in ["$KV.WEIR_SITES.next_id", "$KV.WEIR_KEYS.0123abcd", "$KV.WEIR_ACCOUNTS.account.1"] {
             assert!(!may_publish(Role::Aggregator, subject), "{subject}");
         }

@@ -1,4 +1,4 @@
-//! Streams and buckets that `weir up` makes when they are missing; those that are there stay as they are.
+//! Streams and buckets, made when they are missing. Those that are there stay as they are, except that they may get more replicas.
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::jetstream::context::{CreateKeyValueErrorKind, KeyValueErrorKind};
@@ -29,61 +29,114 @@ const REJECTED_MESSAGE_BYTES_MAX: i32 = 64 * 1024;
 /// Most bytes of a control bucket.
 const BUCKET_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 
-/// Makes what is missing.
+/// The control buckets.
+const BUCKETS: [&str; 8] =
+    [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET];
+
+/// What there is to be.
+pub(crate) struct Wanted<'a> {
+    /// Name of the region.
+    pub(crate) region: &'a str,
+    /// Number of partitions.
+    pub(crate) partitions: u32,
+    /// Servers that keep each stream: 1, 3 or 5.
+    pub(crate) replicas: usize,
+    /// Most bytes of each new stream of events.
+    pub(crate) stream_bytes_max: u64,
+}
+
+/// What was done.
+#[derive(Debug, Default, serde::Serialize)]
+pub(crate) struct Provisioned {
+    /// Streams that have more replicas than before.
+    pub(crate) raised: Vec<String>,
+}
+
+/// Makes what is missing on one machine, whose disk holds `store`.
 pub(crate) async fn provision(jetstream: &Context, region: &str, partitions: u32, store: &Path) -> Result<()> {
+    let stream_bytes_max = stream_bytes_max(free_bytes(store)?, partitions);
     refuse_fewer_partitions(jetstream, region, partitions).await?;
-    let bytes_max = stream_bytes_max(free_bytes(store)?, partitions);
-    for partition in 0..partitions {
-        let config = stream_config(region, partition, bytes_max);
+    ensure(jetstream, &Wanted { region, partitions, replicas: 1, stream_bytes_max }).await?;
+    Ok(())
+}
+
+/// Makes what is missing, and gives what is there the wanted number of replicas if it has fewer.
+pub(crate) async fn ensure(jetstream: &Context, wanted: &Wanted<'_>) -> Result<Provisioned> {
+    let mut done = Provisioned::default();
+    let streams = (0..wanted.partitions).map(|partition| stream_config(wanted, partition));
+    for config in streams.chain([rejected_config(wanted)]) {
         let name = config.name.clone();
         jetstream.get_or_create_stream(config).await.with_context(|| format!("cannot make the stream {name}"))?;
+        raise(jetstream, &name, wanted.replicas, &mut done).await?;
     }
-    let rejected = rejected_config(region);
-    let name = rejected.name.clone();
-    jetstream.get_or_create_stream(rejected).await.with_context(|| format!("cannot make the stream {name}"))?;
-    for bucket in
-        [SITES_BUCKET, ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET, SALTS_BUCKET, HEADS_BUCKET, STATUS_BUCKET, REPLAY_BUCKET]
-    {
-        ensure_bucket(jetstream, bucket).await?;
+    for bucket in BUCKETS {
+        ensure_bucket(jetstream, bucket, wanted.replicas).await?;
+        raise(jetstream, &format!("KV_{bucket}"), wanted.replicas, &mut done).await?;
+    }
+    Ok(done)
+}
+
+/// Names of all streams of a region, those of the buckets included.
+pub(crate) fn stream_names(region: &str, partitions: u32) -> Vec<String> {
+    let streams = (0..partitions).map(|partition| events_stream(region, partition));
+    streams.chain([rejected_stream(region)]).chain(BUCKETS.map(|bucket| format!("KV_{bucket}"))).collect()
+}
+
+/// More replicas for a stream that has fewer; never less.
+async fn raise(jetstream: &Context, name: &str, replicas: usize, done: &mut Provisioned) -> Result<()> {
+    let stream = jetstream.get_stream(name).await.with_context(|| format!("cannot look at the stream {name}"))?;
+    let config = &stream.cached_info().config;
+    if config.num_replicas < replicas {
+        let config = Config { num_replicas: replicas, ..config.clone() };
+        jetstream.update_stream(config).await.with_context(|| format!("cannot give the stream {name} {replicas} replicas"))?;
+        done.raised.push(name.to_owned());
     }
     Ok(())
 }
 
+/// Fewer partitions were asked for than there are.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this region has {there} partitions, {asked} were asked for: the number cannot become smaller, set WEIR_PARTITIONS={there}"
+)]
+pub(crate) struct FewerPartitions {
+    there: u32,
+    asked: u32,
+}
+
 /// Sites keep their partition for ever, so that a smaller number would leave some without one.
-async fn refuse_fewer_partitions(jetstream: &Context, region: &str, partitions: u32) -> Result<()> {
+pub(crate) async fn refuse_fewer_partitions(jetstream: &Context, region: &str, partitions: u32) -> Result<()> {
     let prefix = events_stream(region, 0);
     let prefix = prefix.trim_end_matches('0');
     let names: Vec<String> = jetstream.stream_names().try_collect().await.context("cannot list the streams")?;
     let there = names.iter().filter_map(|name| name.strip_prefix(prefix)?.parse::<u32>().ok()).max().map_or(0, |last| last + 1);
     if there > partitions {
-        bail!(
-            "this home has {there} partitions, {partitions} were asked for: the number cannot become smaller, set WEIR_PARTITIONS={there}"
-        );
+        return Err(FewerPartitions { there, asked: partitions }.into());
     }
     Ok(())
 }
 
-fn stream_config(region: &str, partition: u32, bytes_max: u64) -> Config {
+fn stream_config(wanted: &Wanted, partition: u32) -> Config {
     Config {
-        name: events_stream(region, partition),
-        subjects: vec![events_subject(region, partition)],
+        name: events_stream(wanted.region, partition),
+        subjects: vec![events_subject(wanted.region, partition)],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         // A full stream refuses; it never drops what was acknowledged.
         discard: DiscardPolicy::New,
         duplicate_window: DUPLICATE_WINDOW,
-        max_bytes: bytes_max as i64,
-        num_replicas: 1,
+        max_bytes: wanted.stream_bytes_max as i64,
+        num_replicas: wanted.replicas,
         allow_direct: true,
         ..Config::default()
     }
 }
 
 /// What was refused is worth less than what is to come: a full stream drops its oldest.
-fn rejected_config(region: &str) -> Config {
+fn rejected_config(wanted: &Wanted) -> Config {
     Config {
-        name: rejected_stream(region),
-        subjects: vec![rejected_subject(region)],
+        name: rejected_stream(wanted.region),
+        subjects: vec![rejected_subject(wanted.region)],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         discard: DiscardPolicy::Old,
@@ -91,13 +144,13 @@ fn rejected_config(region: &str) -> Config {
         max_messages: REJECTED_MESSAGES_MAX,
         max_age: REJECTED_AGE_MAX,
         max_message_size: REJECTED_MESSAGE_BYTES_MAX,
-        num_replicas: 1,
+        num_replicas: wanted.replicas,
         allow_direct: true,
         ..Config::default()
     }
 }
 
-async fn ensure_bucket(jetstream: &Context, bucket: &str) -> Result<()> {
+async fn ensure_bucket(jetstream: &Context, bucket: &str, replicas: usize) -> Result<()> {
     match jetstream.get_key_value(bucket).await {
         Ok(_) => return Ok(()),
         Err(error) if error.kind() == KeyValueErrorKind::GetBucket => {}
@@ -109,7 +162,7 @@ async fn ensure_bucket(jetstream: &Context, bucket: &str) -> Result<()> {
         storage: StorageType::File,
         max_age: if bucket == SALTS_BUCKET { SALT_AGE_MAX } else { Duration::ZERO },
         max_bytes: BUCKET_BYTES_MAX,
-        num_replicas: 1,
+        num_replicas: replicas,
         ..kv::Config::default()
     };
     match jetstream.create_key_value(config).await {
@@ -122,7 +175,7 @@ async fn ensure_bucket(jetstream: &Context, bucket: &str) -> Result<()> {
 }
 
 /// Limit of each of `partitions` new streams on a disk with this much free space.
-fn stream_bytes_max(free_bytes: u64, partitions: u32) -> u64 {
+pub(crate) fn stream_bytes_max(free_bytes: u64, partitions: u32) -> u64 {
     (free_bytes / 100 * DISK_SHARE_PERCENT / u64::from(partitions.max(1))).clamp(1024 * 1024, STREAM_BYTES_MAX)
 }
 
@@ -147,9 +200,11 @@ mod tests {
         assert_eq!(stream_bytes_max(0, 2), 1024 * 1024);
     }
 
+    const WANTED: Wanted = Wanted { region: "local", partitions: 2, replicas: 3, stream_bytes_max: 1000 };
+
     #[test]
     fn refused_payloads_are_bounded() {
-        let config = rejected_config("local");
+        let config = rejected_config(&WANTED);
         assert_eq!((config.name.as_str(), config.subjects), ("REJECTED_local", vec!["rejected.local".to_owned()]));
         assert_eq!(config.discard, DiscardPolicy::Old);
         assert!(
@@ -159,11 +214,12 @@ mod tests {
 
     #[test]
     fn a_stream_never_drops_what_it_has() {
-        let config = stream_config("local", 1, 1000);
+        let config = stream_config(&WANTED, 1);
         assert_eq!(config.name, "EVENTS_local_1");
         assert_eq!(config.subjects, ["events.local.1"]);
         assert_eq!(config.discard, DiscardPolicy::New);
         assert_eq!(config.max_age, Duration::ZERO);
         assert!(config.max_bytes > 0 && config.allow_direct);
+        assert_eq!(config.num_replicas, 3);
     }
 }

@@ -1,12 +1,13 @@
 //! `weir aggregator` and `weir query-api`: the services, configured by flags, variables or the files of the home.
 
-use crate::home::Home;
+use crate::human;
 use crate::nats_config::Role;
+use crate::object_store;
 use crate::operator::Commands;
+use crate::regions;
 use crate::rules;
-use crate::secrets::Secrets;
-use crate::session::nats_config;
-use anyhow::{Context as _, Result, bail};
+use crate::surroundings::{CommonOptions, surroundings};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,30 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use weir_query_api::operator::OperatorActions;
-use weir_reader::NatsConfig;
-
-/// Where NATS is and what part of the system this is. What is not given is taken from run.json and secrets.json in `WEIR_HOME`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct CommonOptions {
-    /// Address of NATS, like `nats://host:4222`; several separated by commas.
-    #[arg(long, env = "WEIR_NATS_URL")]
-    nats_url: Option<String>,
-    /// NATS user; default: the name of the role.
-    #[arg(long, env = "WEIR_NATS_USER")]
-    nats_user: Option<String>,
-    /// NATS password.
-    #[arg(long, env = "WEIR_NATS_PASSWORD", hide_env_values = true)]
-    nats_password: Option<String>,
-    /// File that holds the NATS password.
-    #[arg(long, env = "WEIR_NATS_PASSWORD_FILE")]
-    nats_password_file: Option<PathBuf>,
-    /// Name of the region.
-    #[arg(long, env = "WEIR_REGION")]
-    region: Option<String>,
-    /// Number of partitions of the region.
-    #[arg(long, env = "WEIR_PARTITIONS")]
-    partitions: Option<u32>,
-}
 
 /// What `weir aggregator` can be told.
 #[derive(Clone, Debug, Args)]
@@ -56,11 +33,26 @@ pub(crate) struct AggregatorOptions {
     /// Memory of one DuckDB writer, MB.
     #[arg(long, env = "WEIR_AGGREGATOR_MEMORY_MB")]
     memory_limit_mb: Option<u64>,
+    /// Keep raw batches in the archive. Without it, history can be replayed only as far as the stream reaches back.
+    #[arg(long, env = "WEIR_ARCHIVE", action = clap::ArgAction::Set, value_parser = archive_switch, value_name = "on|off")]
+    archive: Option<bool>,
+    /// How long the stream keeps what is sealed and archived, like `7d`, `36h`, `90m`; default 7d. What is newer can be read without the archive.
+    #[arg(long, env = "WEIR_STREAM_RETENTION", value_parser = human::duration_ms, value_name = "TIME")]
+    stream_retention: Option<u64>,
+    /// How long the archive keeps raw batches, like `400d`; default 400d, and no less than the stream's. Replays reach back so far.
+    #[arg(long, env = "WEIR_ARCHIVE_RETENTION", value_parser = human::duration_ms, value_name = "TIME")]
+    archive_retention: Option<u64>,
     /// Folder of rules to use instead of those this program was built with; what is not there is as built in (`weir rules show built-in --out DIR`
     /// fills one). For shipping rules without a new build: they hold from the next sealed sequence on, and `weir replay` makes older history
     /// anew. Rules that an operator promoted by a replay come first (`weir rules show` tells).
     #[arg(long, env = "WEIR_RULES_DIR", value_name = "DIR")]
     rules: Option<PathBuf>,
+    /// Port of /health/live, /health/ready and /metrics (Prometheus); default: none of them.
+    #[arg(long, env = "WEIR_METRICS_PORT")]
+    metrics_port: Option<u16>,
+    /// Address to listen on for them.
+    #[arg(long, env = "WEIR_METRICS_HOST", default_value = "127.0.0.1")]
+    metrics_host: IpAddr,
 }
 
 /// What `weir query-api` can be told.
@@ -103,15 +95,6 @@ pub(crate) struct QueryOptions {
     drain_ms: Option<u64>,
 }
 
-/// What a service needs to know of its surroundings.
-struct Surroundings {
-    home: Home,
-    nats: NatsConfig,
-    region: String,
-    partitions: u32,
-    collector_url: Option<String>,
-}
-
 /// Runs the aggregator until SIGTERM or SIGINT.
 pub(crate) async fn aggregator(options: &AggregatorOptions) -> Result<()> {
     start_log();
@@ -119,13 +102,18 @@ pub(crate) async fn aggregator(options: &AggregatorOptions) -> Result<()> {
     let owned =
         if options.owned_partitions.is_empty() { (0..here.partitions).collect() } else { options.owned_partitions.clone() };
     let mut config = weir_aggregator::Config::new(here.nats, &here.region, owned, here.home.root());
+    config.files = object_store::of(&here.home, "aggregator")?;
     set(&mut config.flush_after_ms, options.flush_after_ms);
     set(&mut config.flush_rows_max, options.flush_rows_max);
     set(&mut config.memory_limit_mb, options.memory_limit_mb);
+    set(&mut config.archive, options.archive);
+    set(&mut config.stream_retention_ms, options.stream_retention);
+    set(&mut config.archive_retention_ms, options.archive_retention);
     if let Some(folder) = options.rules.clone().filter(|folder| !folder.as_os_str().is_empty()) {
         let read = tokio::task::spawn_blocking(move || rules::read_folder(&folder));
         config.rules = Some(read.await.context("reading the folder of rules failed")??);
     }
+    config.monitor = options.metrics_port.map(|port| SocketAddr::new(options.metrics_host, port));
     config.validate().context("the aggregator's settings cannot be used")?;
     weir_aggregator::run(config, cancelled_by_signal()?).await.context("the aggregator failed")
 }
@@ -135,10 +123,10 @@ pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
     start_log();
     let here = surroundings(&options.common, Role::Query)?;
     let listen = SocketAddr::new(options.query_host, options.query_port);
-    let (files, work) = (here.home.path("files"), here.home.path(".work/query-api"));
+    let (files, work) = (object_store::of(&here.home, "query-api")?, here.home.path(".work/query-api"));
     let partitions = (0..here.partitions).collect();
     let mut config = weir_query_api::Config::new(listen, here.nats, &here.region, partitions, files, work);
-    config.collector_url = options.collector_url.clone().or(here.collector_url);
+    config.collector_url = options.collector_url.clone().or(here.run.map(|run| run.collector_url));
     set(&mut config.memory_limit_mb, options.memory_limit_mb);
     set(&mut config.duckdb_threads, options.duckdb_threads);
     set(&mut config.query_timeout_ms, options.query_timeout_ms);
@@ -147,9 +135,18 @@ pub(crate) async fn query_api(options: &QueryOptions) -> Result<()> {
     set(&mut config.limits.engine_seconds_per_hour, options.query_seconds_per_hour);
     set(&mut config.cache_bytes_max, options.cache_mb.map(|mb| mb.saturating_mul(1_000_000)));
     set(&mut config.drain_ms, options.drain_ms);
+    regions::tell(&mut config, &here.home)?;
     config.validate().context("the query API's settings cannot be used")?;
     let actions = Commands::on(&here.home)?.map(|commands| Arc::new(commands) as Arc<dyn OperatorActions>);
     weir_query_api::run_with(config, actions, cancelled_by_signal()?).await.context("the query API failed")
+}
+
+fn archive_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
+    }
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {
@@ -158,48 +155,8 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-fn surroundings(options: &CommonOptions, role: Role) -> Result<Surroundings> {
-    let home = Home::from_environment()?;
-    home.create()?;
-    let run = home.run_file()?;
-    let url = options.nats_url.clone().or_else(|| run.as_ref().map(|run| run.nats_url.clone()));
-    let Some(url) = url else {
-        bail!("the address of NATS is not known: set WEIR_NATS_URL, or WEIR_HOME to the home of a running `weir up`");
-    };
-    let mut nats = match &options.nats_password {
-        Some(password) => {
-            NatsConfig { url, user: role.user().to_owned(), password: password.clone(), inbox_prefix: role.inbox_prefix() }
-        }
-        None => match &options.nats_password_file {
-            Some(file) => {
-                let password = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-                NatsConfig {
-                    url,
-                    user: role.user().to_owned(),
-                    password: password.trim_end().to_owned(),
-                    inbox_prefix: role.inbox_prefix(),
-                }
-            }
-            None => nats_config(
-                role,
-                &url,
-                &Secrets::load(&home).context("the NATS password is not known: set WEIR_NATS_PASSWORD_FILE")?,
-            ),
-        },
-    };
-    set(&mut nats.user, options.nats_user.clone());
-    let region =
-        options.region.clone().or_else(|| run.as_ref().map(|run| run.region.clone())).unwrap_or_else(|| "local".to_owned());
-    let partitions = options.partitions.or_else(|| run.as_ref().map(|run| run.partitions)).unwrap_or(2);
-    if !(1..=256).contains(&partitions) {
-        bail!("WEIR_PARTITIONS is {partitions}, it must be 1 to 256");
-    }
-    let collector_url = run.map(|run| run.collector_url);
-    Ok(Surroundings { home, nats, region, partitions, collector_url })
-}
-
 /// Structured log lines on standard error, filtered by `RUST_LOG` (default: info).
-fn start_log() {
+pub(crate) fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
     let started =
@@ -211,6 +168,11 @@ fn start_log() {
 
 /// Fires at SIGTERM or SIGINT. At the second one, or 30 s later, the process ends at once.
 pub(crate) fn cancelled_by_signal() -> Result<CancellationToken> {
+    cancelled_by_signal_within(Duration::from_secs(30))
+}
+
+/// The same with another time to end in.
+pub(crate) fn cancelled_by_signal_within(end_within: Duration) -> Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
@@ -224,7 +186,7 @@ pub(crate) fn cancelled_by_signal() -> Result<CancellationToken> {
         fired.cancel();
         tokio::select! {
             _ = interrupt.recv() => {}
-            () = tokio::time::sleep(Duration::from_secs(30)) => {}
+            () = tokio::time::sleep(end_within) => {}
         }
         std::process::exit(1);
     });

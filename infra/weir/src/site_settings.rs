@@ -49,7 +49,7 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        let Settings { shields, limits, script } = &self.all_settings;
+        let Settings { shields, limits, script, retention_days } = &self.all_settings;
         let limit = |per_s: u32| if per_s == 0 { "off".to_owned() } else { format!("{per_s} events/s") };
         let on = |is_on: bool| if is_on { "on" } else { "off" };
         let mut lines = vec![
@@ -65,6 +65,9 @@ impl Shown {
                 on(script.respect_gpc)
             ),
         ];
+        if *retention_days > 0 {
+            lines.push(format!("events are kept for {retention_days} days"));
+        }
         lines.extend(shields::text(shields).into_iter().map(|line| format!("shield: {line}")));
         lines.push(format!("snippet:\n{}\nor:\n{}", self.snippet, self.classic_snippet));
         lines.join("\n")

@@ -3,13 +3,16 @@
 use crate::backlog::{self, EdgeStatus};
 use crate::human;
 use crate::output::Output;
-use crate::session::{Session, http_client};
-use anyhow::{Context as _, Result};
+use crate::session::{Session, http_client, now_ms};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weir_event::subject::STATUS_BUCKET;
-use weir_reader::{heads, manifests, stream};
-use weir_rollup::manifest::{Promotion, PromotionKind};
+use weir_reader::history::Reach;
+use weir_reader::store::Store;
+use weir_reader::stream::StreamState;
+use weir_reader::{ReaderError, heads, manifests, stream};
+use weir_rollup::manifest::{Head, Manifest, Promotion, PromotionKind};
 
 /// One partition.
 #[derive(Debug, Serialize)]
@@ -33,6 +36,8 @@ pub(crate) struct PartitionStatus {
     /// Messages and bytes of the stream.
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    /// How far raw batches reach back, in the archive and in the stream.
+    pub(crate) history: HistoryStatus,
     /// Rows that the aggregator has folded and not yet written; `null` when it has not said.
     pub(crate) rows_pending: Option<u64>,
     /// Logic version of the newest rows in files; `null` when there are none.
@@ -40,8 +45,61 @@ pub(crate) struct PartitionStatus {
     /// The last promotion of a replay or the last rollback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) promotion: Option<PromotionStatus>,
+    /// Names of files that are damaged and not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) damaged: Vec<String>,
     /// What an operator must look at.
     pub(crate) alarms: Value,
+}
+
+/// How far a partition's raw batches reach back.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct HistoryStatus {
+    /// First sequence from which on nothing is missing: replays begin no earlier.
+    pub(crate) first_seq: u64,
+    /// When that was stored, RFC 3339; `null` when there is none yet.
+    pub(crate) first_time: Option<String>,
+    /// When the first message that the stream still has was stored, RFC 3339; `null` when it has none.
+    pub(crate) stream_first_time: Option<String>,
+    /// Last sequence in the archive; 0 = there is none.
+    pub(crate) archived_seq: u64,
+    /// Objects of the archive.
+    pub(crate) archive_objects: u64,
+    /// Their size, bytes.
+    pub(crate) archive_bytes: u64,
+    /// Events in them.
+    pub(crate) archive_events: u64,
+}
+
+impl HistoryStatus {
+    async fn of(reach: &Reach) -> Result<Self> {
+        let time = async |seq: u64| anyhow::Ok(reach.time_of(seq).await?.map(human::moment));
+        Ok(Self {
+            first_seq: reach.first_seq(),
+            first_time: time(reach.first_seq()).await?,
+            stream_first_time: time(reach.stream.first_seq).await?,
+            archived_seq: reach.archive.last().map_or(0, |object| object.last_seq),
+            archive_objects: reach.archive.len() as u64,
+            archive_bytes: reach.archive.iter().map(|object| object.bytes).sum(),
+            archive_events: reach.archive.iter().map(|object| object.events).sum(),
+        })
+    }
+
+    fn line(&self) -> Option<String> {
+        if self.archive_objects == 0 {
+            return None;
+        }
+        let since = |time: &Option<String>| time.clone().unwrap_or_else(|| "nothing".to_owned());
+        Some(format!(
+            "  history from {}: archive through {}, {}, {}, {:.1} bytes an event; stream from {}",
+            since(&self.first_time),
+            human::count(self.archived_seq),
+            human::counted(self.archive_objects, "object"),
+            human::bytes(self.archive_bytes),
+            self.archive_bytes as f64 / self.archive_events.max(1) as f64,
+            since(&self.stream_first_time)
+        ))
+    }
 }
 
 /// What exchanged a partition's history.
@@ -110,13 +168,23 @@ pub(crate) async fn run(session: &Session, output: Output) -> Result<()> {
             one.watermark.as_deref().unwrap_or("-"),
             one.logic.as_deref().unwrap_or("-")
         ));
+        lines.extend(one.history.line());
         lines.extend(one.promotion.as_ref().map(PromotionStatus::line));
+        lines.extend(damaged_line(&one.damaged));
         for alarm in one.alarms.as_array().into_iter().flatten() {
             lines.push(format!("  alarm {}: {}", alarm["code"].as_str().unwrap_or("?"), alarm["message"].as_str().unwrap_or("")));
         }
     }
     lines.extend(edges.iter().map(edge_line));
     output.result(&serde_json::json!({ "partitions": partitions, "edges": edges }), &lines.join("\n"))
+}
+
+/// That files are damaged; `None` when none is.
+pub(crate) fn damaged_line(damaged: &[String]) -> Option<String> {
+    let first = damaged.first()?;
+    let others = damaged.len() - 1;
+    let more = if others == 0 { String::new() } else { format!(" and {others} more") };
+    Some(format!("  damaged {first}{more}: not read; `weir repair` rebuilds what is damaged"))
 }
 
 fn edge_line(edge: &EdgeStatus) -> String {
@@ -135,17 +203,24 @@ pub(crate) async fn collect(session: &Session) -> Result<Vec<PartitionStatus>> {
     let region = &session.run.region;
     let mut all = Vec::new();
     for partition in 0..session.run.partitions {
-        let state = stream::state(&session.jetstream, region, partition).await?;
         let head = heads::get(&session.jetstream, region, partition).await?.map(|entry| entry.head);
         let said = session.get(STATUS_BUCKET, &format!("aggregator.{region}.{partition}")).await?;
         let said: Value = said.and_then(|entry| serde_json::from_slice(&entry.value?).ok()).unwrap_or_default();
-        let manifest = match &head {
-            Some(head) => {
-                let loaded = manifests::load(&store, head).await;
-                Some(loaded.with_context(|| format!("the manifest of partition {region}.{partition}"))?)
-            }
-            None => None,
+        let mut alarms = said["alarms"].as_array().cloned().unwrap_or_default();
+        let (manifest, mut damaged) = match &head {
+            Some(head) => match files(&store, head, region, partition).await {
+                Ok((manifest, damaged)) => (Some(manifest), damaged),
+                // The store is away: everything else can still be told.
+                Err(error) => {
+                    let message = format!("the manifest cannot be read: {error}");
+                    alarms.push(serde_json::json!({ "code": "manifest_unreadable", "message": message, "at_ms": now_ms() }));
+                    (None, Vec::new())
+                }
+            },
+            None => (None, Vec::new()),
         };
+        let (state, history) = reach(session, partition, manifest.as_ref()).await?;
+        damaged.retain(|name| manifest.iter().any(|manifest| manifest.parts.iter().any(|part| part.name == *name)));
         let sealed_seq = head.as_ref().map_or(0, |head| head.sealed_seq);
         let watermark = watermarks.iter().find(|one| one.region == *region && one.partition == partition);
         all.push(PartitionStatus {
@@ -160,13 +235,38 @@ pub(crate) async fn collect(session: &Session) -> Result<Vec<PartitionStatus>> {
             watermark: watermark.and_then(|one| one.watermark.as_ref()).and_then(moment),
             messages: state.messages,
             bytes: state.bytes,
+            history,
             rows_pending: said["rows_pending"].as_u64(),
             logic: manifest.as_ref().and_then(|manifest| Some(manifest.logic.last()?.logic.clone())),
             promotion: manifest.as_ref().and_then(|manifest| manifest.promotion.as_ref().map(PromotionStatus::new)),
-            alarms: if said["alarms"].is_array() { said["alarms"].clone() } else { Value::Array(Vec::new()) },
+            damaged,
+            alarms: Value::Array(alarms),
         });
     }
     Ok(all)
+}
+
+/// How far the stream reaches, and the history. Of a stream that was made anew the archive says nothing.
+async fn reach(session: &Session, partition: u32, manifest: Option<&Manifest>) -> Result<(StreamState, HistoryStatus)> {
+    if let Some(manifest) = manifest {
+        match Reach::of(&session.jetstream, &session.store()?, manifest).await {
+            Ok(reach) => {
+                let history = HistoryStatus::of(&reach).await?;
+                return Ok((reach.stream, history));
+            }
+            Err(ReaderError::Recreated { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let state = stream::state(&session.jetstream, &session.run.region, partition).await?;
+    let history = HistoryStatus { first_seq: state.first_seq, ..HistoryStatus::default() };
+    Ok((state, history))
+}
+
+/// The manifest of a head, and the names of damaged files.
+async fn files(store: &Store, head: &Head, region: &str, partition: u32) -> Result<(Manifest, Vec<String>), ReaderError> {
+    let manifest = manifests::load(store, head).await?;
+    Ok((manifest, store.damaged(&format!("parts/{region}-{partition}")).await?))
 }
 
 /// A moment as text, whether it was told as text or as Unix milliseconds.
@@ -203,9 +303,11 @@ pub(crate) mod tests {
             watermark: None,
             messages: 0,
             bytes: 0,
+            history: HistoryStatus::default(),
             rows_pending: None,
             logic: None,
             promotion: None,
+            damaged: Vec::new(),
             alarms: serde_json::json!([]),
         }
     }
@@ -215,6 +317,22 @@ pub(crate) mod tests {
         assert_eq!(moment(&serde_json::json!(1_000)).unwrap(), "1970-01-01T00:00:01.000Z");
         assert_eq!(moment(&serde_json::json!("x")).unwrap(), "x");
         assert_eq!(moment(&Value::Null), None);
+    }
+
+    #[test]
+    fn the_reach_of_history_is_told() {
+        assert_eq!(HistoryStatus::default().line(), None);
+        let history = HistoryStatus {
+            first_seq: 1,
+            first_time: Some("2026-01-01T00:00:00.000Z".to_owned()),
+            stream_first_time: None,
+            archived_seq: 1_234,
+            archive_objects: 2,
+            archive_bytes: 3_000,
+            archive_events: 100,
+        };
+        let expected = "  history from 2026-01-01T00:00:00.000Z: archive through 1,234, 2 objects, 3.0 kB, 30.0 bytes an event; stream from nothing";
+        assert_eq!(history.line().unwrap(), expected);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::output;
 use crate::session::Session;
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc;
-use weir_reader::stream::{self, PartitionStream};
+use weir_reader::history::{History, Reach};
+use weir_reader::store::Store;
+use weir_rollup::manifest::Manifest;
 
 /// Batches that wait to be printed.
 const WAITING_MAX: usize = 4;
@@ -16,10 +18,10 @@ pub(crate) async fn run(session: &Session, options: &TailOptions) -> Result<()> 
     let partitions = session.partitions(options.partition)?;
     let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
     for partition in partitions {
-        let jetstream = session.jetstream.clone();
-        let (region, options, sender) = (session.run.region.clone(), options.clone(), sender.clone());
+        let (jetstream, store) = (session.jetstream.clone(), session.store()?);
+        let (manifest, options, sender) = (session.manifest(partition).await?, options.clone(), sender.clone());
         tokio::spawn(async move {
-            if let Err(error) = follow(&jetstream, &region, partition, &options, &sender).await {
+            if let Err(error) = follow(&jetstream, &store, &manifest, &options, &sender).await {
                 // Nobody prints any more: then nobody asks for the error either.
                 let _closed = sender.send(Err(error)).await;
             }
@@ -39,21 +41,22 @@ pub(crate) async fn run(session: &Session, options: &TailOptions) -> Result<()> 
 
 async fn follow(
     jetstream: &async_nats::jetstream::Context,
-    region: &str,
-    partition: u32,
+    store: &Store,
+    manifest: &Manifest,
     options: &TailOptions,
     sender: &mpsc::Sender<Result<String>>,
 ) -> Result<()> {
-    let state = stream::state(jetstream, region, partition).await?;
-    let from_seq = options.from_seq.map_or(state.last_seq + 1, |from_seq| from_seq.max(state.first_seq).max(1));
+    let reach = Reach::of(jetstream, store, manifest).await?;
+    let state = &reach.stream;
+    let from_seq = options.from_seq.map_or(state.last_seq + 1, |from_seq| from_seq.max(reach.first_seq()).max(1));
     if options.until_end && from_seq > state.last_seq {
         return Ok(());
     }
-    let mut stream = PartitionStream::open(jetstream, region, partition, from_seq).await?;
+    let mut history = History::open(jetstream, store, manifest, from_seq).await?;
     loop {
-        let delivered = stream.next().await?;
+        let delivered = history.next().await?;
         let seq = delivered.seq;
-        let lines = event_lines::of(region, partition, &delivered, options.refused)?;
+        let lines = event_lines::of(&manifest.region, manifest.partition, &delivered, options.refused)?;
         if !lines.is_empty() && sender.send(Ok(lines)).await.is_err() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use crate::ports::{self, IfTaken};
 use crate::secrets::Secrets;
 use crate::session::{Session, http_client, nats_config};
 use crate::supervisor::{Program, Registry, Supervisor, reaper};
-use crate::workerd_config::{self, Edge};
+use crate::workerd_config::{self, Edge, EdgeNats};
 use crate::{countries, draining, edges, keys, nats_config as nats_file, provision, service};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
@@ -210,7 +210,7 @@ fn choose_ports(options: &UpOptions, draining: Vec<u32>, if_taken: IfTaken, outp
 }
 
 /// The reaper of a killed supervisor may still be ending its children.
-async fn wait_for_leftovers(home: &Home) -> Result<()> {
+pub(crate) async fn wait_for_leftovers(home: &Home) -> Result<()> {
     let deadline = Instant::now() + LEFTOVERS_GONE_WITHIN;
     while home.try_lock(reaper::LOCK)?.is_none() {
         if Instant::now() > deadline {
@@ -266,7 +266,7 @@ impl Prepared {
                     match jetstream.query_account().await {
                         Ok(_) => {
                             let (home, run, secrets) = (self.home.clone(), self.run.clone(), self.secrets.clone());
-                            return Ok(Session { home, run, secrets, client, jetstream });
+                            return Ok(Session { home, run, secrets, nats: config, client, jetstream });
                         }
                         Err(error) => error.to_string(),
                     }
@@ -309,8 +309,9 @@ impl Prepared {
             self.home.create_folder(&edges::objects_folder(index))?;
             let edge = Edge {
                 index,
-                port,
-                nats_port: self.ports.nats,
+                number: index,
+                address: format!("127.0.0.1:{port}"),
+                nats: EdgeNats::local(self.ports.nats, &self.secrets),
                 region: &options.region,
                 partitions: options.partitions,
                 slots: options.slots,
@@ -318,7 +319,7 @@ impl Prepared {
                 trusted_proxies: &options.trusted_proxies,
                 test_panic: options.test_panic,
                 test_clock_offset_ms: options.test_clock_offset_ms,
-                secrets: &self.secrets,
+                token: &self.secrets.edge_token,
             };
             workerd_config::install(&self.home, &edge)?;
             let name = edges::name(index);

@@ -6,6 +6,7 @@ use crate::installation::Installation;
 use crate::nats_config::Role;
 use crate::secrets::Secrets;
 use anyhow::{Context as _, Result, bail};
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 /// The template; it names its values as `@NAME@`.
@@ -13,14 +14,22 @@ const TEMPLATE: &str = include_str!("../../workerd/weir.capnp.in");
 /// The files of the built worker.
 const WORKER_FILES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
+/// The authority's certificates, beside the configuration.
+const CA_FILE: &str = "workerd/ca.pem";
+/// What the template trusts without an authority of its own, and what it says with one.
+const TRUSTS_PUBLIC: &str = "trustBrowserCas = true";
+const TRUSTS_OWN: &str = "trustedCertificates = [embed \"ca.pem\"]";
+
 /// What the configuration depends on.
 pub(crate) struct Edge<'a> {
-    /// Which of the edge processes, from 0.
+    /// Which of the edges of this home, from 0: the names of its folder and file.
     pub(crate) index: u32,
-    /// Port of its collector on 127.0.0.1.
-    pub(crate) port: u16,
-    /// Port of nats-server on 127.0.0.1.
-    pub(crate) nats_port: u16,
+    /// Which of all edges of the region: batchers carry it in their names.
+    pub(crate) number: u32,
+    /// Address and port of its collector.
+    pub(crate) address: String,
+    /// Where NATS is, and as whom to speak to it.
+    pub(crate) nats: EdgeNats,
     /// Name of the region.
     pub(crate) region: &'a str,
     /// Number of partitions.
@@ -35,8 +44,35 @@ pub(crate) struct Edge<'a> {
     pub(crate) test_panic: bool,
     /// By how much the worker's clock is wrong, milliseconds, for tests.
     pub(crate) test_clock_offset_ms: i64,
-    /// Passwords and token.
-    pub(crate) secrets: &'a Secrets,
+    /// Bearer token for the internal addresses.
+    pub(crate) token: &'a str,
+}
+
+/// Where NATS is, and as whom an edge speaks to it.
+pub(crate) struct EdgeNats {
+    /// `host:port` of each server, separated by commas.
+    pub(crate) servers: String,
+    /// Whether connections begin with a TLS handshake.
+    pub(crate) tls: bool,
+    /// Certificates (PEM) of the authority that alone is trusted; without them, the public ones.
+    pub(crate) authority: Option<String>,
+    /// The user.
+    pub(crate) user: String,
+    /// The password.
+    pub(crate) password: String,
+}
+
+impl EdgeNats {
+    /// The server of `weir up`.
+    pub(crate) fn local(port: u16, secrets: &Secrets) -> Self {
+        Self {
+            servers: format!("127.0.0.1:{port}"),
+            tls: false,
+            authority: None,
+            user: Role::Edge.user().to_owned(),
+            password: Role::Edge.password(secrets).to_owned(),
+        }
+    }
 }
 
 /// Copies the built worker into the home.
@@ -52,7 +88,11 @@ pub(crate) fn install_worker(home: &Home, installation: &Installation) -> Result
 /// Writes the configuration of one edge process into the home.
 pub(crate) fn install(home: &Home, edge: &Edge) -> Result<()> {
     let folder = |name: &str| home.path(name).to_str().map(str::to_owned).context("WEIR_HOME must be a path in UTF-8");
-    let text = render(TEMPLATE, &values(edge, folder(&edges::objects_folder(edge.index))?, folder("geo")?))?;
+    if let Some(authority) = &edge.nats.authority {
+        home.replace(CA_FILE, authority.as_bytes())?;
+    }
+    let template = template(edge.nats.authority.is_some());
+    let text = render(&template, &values(edge, folder(&edges::objects_folder(edge.index))?, folder("geo")?))?;
     home.replace(&edges::config_file(edge.index), text.as_bytes())
 }
 
@@ -61,20 +101,25 @@ pub(crate) fn arguments(home: &Home, index: u32) -> Vec<OsString> {
     vec!["serve".into(), home.path(&edges::config_file(index)).into()]
 }
 
+/// The template, with the authority that is trusted.
+fn template(has_authority: bool) -> Cow<'static, str> {
+    if has_authority { TEMPLATE.replace(TRUSTS_PUBLIC, TRUSTS_OWN).into() } else { TEMPLATE.into() }
+}
+
 fn values(edge: &Edge, objects: String, geo: String) -> Vec<(&'static str, String)> {
     vec![
-        ("EDGE_INDEX", edge.index.to_string()),
+        ("EDGE_INDEX", edge.number.to_string()),
         ("GEO_PATH", geo),
-        ("ADDRESS", format!("127.0.0.1:{}", edge.port)),
+        ("ADDRESS", edge.address.clone()),
         ("DO_PATH", objects),
         ("REGION", edge.region.to_owned()),
         ("PARTITIONS", edge.partitions.to_string()),
         ("SLOTS", edge.slots.to_string()),
-        ("NATS_HOST", "127.0.0.1".to_owned()),
-        ("NATS_PORT", edge.nats_port.to_string()),
-        ("NATS_USER", Role::Edge.user().to_owned()),
-        ("NATS_PASSWORD", Role::Edge.password(edge.secrets).to_owned()),
-        ("EDGE_TOKEN", edge.secrets.edge_token.clone()),
+        ("NATS_SERVERS", edge.nats.servers.clone()),
+        ("NATS_TLS", if edge.nats.tls { "on" } else { "off" }.to_owned()),
+        ("NATS_USER", edge.nats.user.clone()),
+        ("NATS_PASSWORD", edge.nats.password.clone()),
+        ("EDGE_TOKEN", edge.token.to_owned()),
         ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
         ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
         ("TEST_PANIC", u8::from(edge.test_panic).to_string()),
@@ -132,10 +177,12 @@ mod tests {
             admin_key: "weir_admin".into(),
             demo_key: None,
         };
+        let nats = EdgeNats::local(4223, &secrets);
         let edge = Edge {
-            index: 3,
-            port: 8081,
-            nats_port: 4223,
+            index: 0,
+            number: 3,
+            address: "127.0.0.1:8081".to_owned(),
+            nats,
             region: "local",
             partitions: 2,
             slots: 3,
@@ -143,12 +190,12 @@ mod tests {
             trusted_proxies: "127.0.0.0/8",
             test_panic: false,
             test_clock_offset_ms: -86_400_000,
-            secrets: &secrets,
+            token: &secrets.edge_token,
         };
         let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"".into(), "/home/geo".into())).unwrap();
         for expected in [
             "127.0.0.1:8081",
-            "4223",
+            "127.0.0.1:4223",
             "edge-password",
             "edge-token",
             "127.0.0.0/8",
@@ -160,6 +207,12 @@ mod tests {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
         assert!(!text.contains("admin"), "{text}");
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_is_trusted_alone() {
+        assert!(template(false).contains("tlsOptions = (trustBrowserCas = true)"));
+        assert!(template(true).contains("tlsOptions = (trustedCertificates = [embed \"ca.pem\"])"));
     }
 
     #[test]

@@ -54,8 +54,11 @@ pub fn build(store: &Store, bundle: &Wanted, file: &Path) -> Result<(), BuildErr
         .with("autoload_known_extensions", "false")?
         .with("autoinstall_known_extensions", "false")?;
     let connection = Connection::open_in_memory_with_flags(flags)?;
-    for (index, name) in bundle.parts.iter().enumerate() {
-        connection.execute_batch(&format!("ATTACH {} AS in{index} (READ_ONLY)", quoted(&store.local_path(name)?)))?;
+    let mut files = Vec::with_capacity(bundle.parts.len());
+    for (index, part) in bundle.parts.iter().enumerate() {
+        let file = store.fetch_part_blocking(part)?;
+        connection.execute_batch(&format!("ATTACH {} AS in{index} (READ_ONLY)", quoted(&file)))?;
+        files.push(file);
     }
     connection.execute_batch(&format!(
         "ATTACH {} AS bundle (STORAGE_VERSION 'v1.5.0', BLOCK_SIZE 65536, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, RECOVERY_MODE NO_WAL_WRITES); USE bundle; {}",

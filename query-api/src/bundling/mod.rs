@@ -81,7 +81,7 @@ impl Bundling {
         self.engine
             .bundles()
             .iter()
-            .filter(|old| !files.contains(old.file()))
+            .filter(|old| old.file().starts_with(&self.folder) && !files.contains(old.file()))
             .for_each(|old| self.engine.drop_bundle(old.file()));
         for entry in std::fs::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -104,7 +104,7 @@ impl Bundling {
             let (parts, rows) = (bundle.parts.len(), bundle.rows);
             tracing::info!(parts, rows, duration_ms = began.elapsed().as_millis() as u64, "parts are bundled");
         }
-        Ok(self.engine.add_bundle(bundle.parts.iter().cloned().collect(), file)?)
+        Ok(self.engine.add_bundle(bundle.names().map(str::to_owned).collect(), file)?)
     }
 
     fn file(&self, bundle: &Wanted) -> PathBuf {

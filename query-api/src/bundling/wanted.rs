@@ -13,17 +13,22 @@ const YOUNG_ROWS_MAX: u64 = 50_000;
 /// A bundle to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Names of its parts, at least two.
-    pub parts: Vec<String>,
+    /// Its parts, at least two.
+    pub parts: Vec<Part>,
     /// Their event rows.
     pub rows: u64,
 }
 
 impl Wanted {
+    /// Names of its parts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| part.name.as_str())
+    }
+
     /// Tells it by its parts.
     pub fn id(&self) -> String {
         use std::fmt::Write;
-        let digest = Sha256::digest(self.parts.join("\n"));
+        let digest = Sha256::digest(self.names().collect::<Vec<_>>().join("\n"));
         digest.iter().take(16).fold(String::new(), |mut text, byte| {
             // Writing to a string cannot fail.
             let _infallible = write!(text, "{byte:02x}");
@@ -74,7 +79,7 @@ fn small<'a>(parts: &'a [Part], levels: &[Level]) -> impl Iterator<Item = &'a Pa
 }
 
 fn bundle(group: &[&Part]) -> Option<Wanted> {
-    let parts = group.iter().map(|part| part.name.clone()).collect();
+    let parts = group.iter().map(|part| (*part).clone()).collect();
     (group.len() >= 2).then(|| Wanted { parts, rows: group.iter().map(|part| part.rows).sum() })
 }
 
@@ -95,13 +100,14 @@ mod tests {
             rows: megabytes * 20_000,
             bytes: megabytes * 1_000_000,
             content_checksum: String::new(),
+            file_checksum: None,
             format: 2,
             ledger: None,
         }
     }
 
     fn names(parts: &[Part]) -> Vec<String> {
-        wanted(parts).iter().map(|bundle| bundle.parts.join(" ")).collect()
+        wanted(parts).iter().map(|bundle| bundle.names().collect::<Vec<_>>().join(" ")).collect()
     }
 
     #[test]
@@ -132,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_name_follows_the_parts() {
-        let of = |names: &[&str]| Wanted { parts: names.iter().map(|name| (*name).to_owned()).collect(), rows: 1 }.id();
+        let of = |names: &[&str]| Wanted { parts: names.iter().map(|name| part(name, Level::Day, 1, 1)).collect(), rows: 1 }.id();
         assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
         assert_ne!(of(&["a", "b"]), of(&["a", "c"]));
     }

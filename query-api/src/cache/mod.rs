@@ -4,9 +4,11 @@
 //! the range, what definitions of the site were made of. So the text is the key, nothing has to be invalidated, and the traffic of other sites changes no
 //! key. What an answer says about freshness is never kept: it is told anew each time.
 
+mod coverage;
 mod figures;
 mod presence;
 
+pub use coverage::Coverage;
 pub use figures::Figures;
 pub use presence::Presence;
 
@@ -80,6 +82,8 @@ pub struct FigureCache {
     bytes_max: u64,
     /// Which parts have nothing of a site.
     pub presence: Presence,
+    /// Of which sites rollups have figures.
+    pub coverage: Coverage,
     /// How often it helped.
     pub counts: CacheCounts,
 }
@@ -94,7 +98,7 @@ impl FigureCache {
         let entries = options.ok().filter(|_| bytes_max > 0);
         let entries =
             entries.map(|options| Cache::with_options(options, Bytes, DefaultHashBuilder::default(), Lifecycle::default()));
-        Self { entries, bytes_max, presence: Presence::default(), counts: CacheCounts::default() }
+        Self { entries, bytes_max, presence: Presence::default(), coverage: Coverage::default(), counts: CacheCounts::default() }
     }
 
     /// The rows of a statement: those kept, or what `find` finds. Who asks for the same meanwhile waits for it; when it fails or goes away, the next one finds

@@ -2,11 +2,12 @@
 
 use super::Directory;
 use crate::error::ApiError;
-use async_nats::jetstream::Context;
 use std::sync::Arc;
+use weir_event::model::{ControlKind, DeleteSite};
 use weir_event::site::Site;
+use weir_event::subject::{DEFINITIONS_BUCKET, KEYS_BUCKET, SITES_BUCKET};
 use weir_reader::control::sites::{self, NewSite, SiteError};
-use weir_reader::control::{ChangeError, definitions};
+use weir_reader::control::{ChangeError, definitions, erasures, keys};
 use weir_reader::definitions::Definitions;
 
 impl Directory {
@@ -18,9 +19,9 @@ impl Directory {
     ) -> Result<Result<Arc<Definitions>, R>, ApiError> {
         let stored = match definitions::update(self.writable()?, site.id, decide).await {
             Ok(stored) => stored,
-            Err(error) => return refused(error).map(Err),
+            Err(error) => return self.refused(error).map(Err),
         };
-        self.take_definitions(&stored.entry);
+        self.took(DEFINITIONS_BUCKET, &stored.entry, |entry| self.take_definitions(entry)).await;
         Ok(Ok(Arc::new(stored.value.unwrap_or_default())))
     }
 
@@ -28,10 +29,10 @@ impl Directory {
     pub async fn add_site(&self, new: NewSite, partitions: &[u32], now_ms: u64) -> Result<Result<Site, SiteError>, ApiError> {
         match sites::create(self.writable()?, new, partitions, now_ms).await {
             Ok(stored) => {
-                self.take_site(&stored.entry);
+                self.took(SITES_BUCKET, &stored.entry, |entry| self.take_site(entry)).await;
                 stored.value.map(Ok).ok_or(ApiError::Unavailable)
             }
-            Err(error) => refused(error).map(Err),
+            Err(error) => self.refused(error).map(Err),
         }
     }
 
@@ -40,11 +41,11 @@ impl Directory {
         match sites::rename(self.writable()?, &site.domain, domain, now_ms).await {
             Ok((site, entries)) => {
                 for entry in &entries {
-                    self.take_site(entry);
+                    self.took(SITES_BUCKET, entry, |entry| self.take_site(entry)).await;
                 }
                 Ok(Ok(site))
             }
-            Err(error) => refused(error).map(Err),
+            Err(error) => self.refused(error).map(Err),
         }
     }
 
@@ -56,48 +57,68 @@ impl Directory {
         };
         match sites::update(self.writable()?, &site.domain, change).await {
             Ok(stored) => {
-                self.take_site(&stored.entry);
+                self.took(SITES_BUCKET, &stored.entry, |entry| self.take_site(entry)).await;
                 stored.value.map(Ok).ok_or(ApiError::Unavailable)
             }
-            Err(error) => refused(error).map(Err),
+            Err(error) => self.refused(error).map(Err),
         }
     }
 
-    /// Removes a site and what is defined for it.
-    pub async fn remove_site(&self, site: &Site) -> Result<Result<(), SiteError>, ApiError> {
+    /// Removes a site with its keys and what is defined for it, and has its events forgotten.
+    pub async fn remove_site(&self, site: &Site, region: &str, now_ms: u64) -> Result<Result<(), SiteError>, ApiError> {
         let jetstream = self.writable()?;
+        // Where the site is removed; other regions follow.
+        let region = self.written_region().unwrap_or(region);
+        // First of all: what was removed halfway can be asked for again.
+        let kind = ControlKind::DeleteSite(DeleteSite { site_id: site.id });
+        match erasures::ask(jetstream, region, site.partition, kind, now_ms).await {
+            Ok(asked) => {
+                tracing::info!(site.id = site.id, erasure = asked.id, "the events of a removed site are to be forgotten");
+            }
+            Err(error) => {
+                tracing::warn!(site.id = site.id, %error, "the events of a site cannot be deleted");
+                return Err(self.unavailable());
+            }
+        }
         match sites::remove(jetstream, &site.domain).await {
             Ok((site, entries)) => {
                 for entry in &entries {
-                    self.take_site(entry);
+                    self.took(SITES_BUCKET, entry, |entry| self.take_site(entry)).await;
+                }
+                match keys::remove_of_site(jetstream, site.id).await {
+                    Ok(entries) => {
+                        for entry in &entries {
+                            self.took(KEYS_BUCKET, entry, |entry| self.take_key(entry)).await;
+                        }
+                    }
+                    // They permit nothing without the site.
+                    Err(error) => tracing::warn!(site.id = site.id, %error, "keys of a removed site stay"),
                 }
                 match definitions::remove::<SiteError>(jetstream, site.id).await {
-                    Ok(stored) => self.take_definitions(&stored.entry),
+                    Ok(stored) => self.took(DEFINITIONS_BUCKET, &stored.entry, |entry| self.take_definitions(entry)).await,
                     // Nothing reads them without the site.
                     Err(error) => tracing::warn!(site.id = site.id, %error, "definitions of a removed site stay"),
                 }
                 Ok(Ok(()))
             }
-            Err(error) => refused(error).map(Err),
+            Err(error) => self.refused(error).map(Err),
         }
     }
 
-    pub(super) fn writable(&self) -> Result<&Context, ApiError> {
-        self.jetstream.get().ok_or(ApiError::Unavailable)
-    }
-}
-
-/// What the caller did wrong, or why it is not his fault.
-fn refused<R>(error: ChangeError<R>) -> Result<R, ApiError> {
-    match error {
-        ChangeError::Refused(reason) => Ok(reason),
-        ChangeError::Contended { key } => {
-            tracing::warn!(key, "a record is changed by too many at once");
-            Err(ApiError::Busy)
-        }
-        ChangeError::Failed(error) => {
-            tracing::warn!(%error, "a control bucket cannot be changed");
-            Err(ApiError::Unavailable)
+    /// What the caller did wrong, or why it is not his fault.
+    fn refused<R>(&self, error: ChangeError<R>) -> Result<R, ApiError> {
+        match error {
+            ChangeError::Refused(reason) => Ok(reason),
+            ChangeError::Contended { key } => {
+                tracing::warn!(key, "a record is changed by too many at once");
+                Err(ApiError::Busy)
+            }
+            // A copy whose home this node was not told.
+            ChangeError::Copied { home } => Err(ApiError::HomeRegionAway { home }),
+            ChangeError::Failed(error) => {
+                tracing::warn!(%error, "a control bucket cannot be changed");
+                Err(self.unavailable())
+            }
         }
     }
 }

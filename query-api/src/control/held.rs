@@ -4,6 +4,7 @@ use super::{Directory, Grant, Right};
 use crate::error::ApiError;
 use weir_event::key::{KeyRecord, Scope};
 use weir_event::site::Site;
+use weir_event::subject::KEYS_BUCKET;
 use weir_reader::control::keys;
 
 impl Directory {
@@ -40,9 +41,9 @@ impl Directory {
         let record = KeyRecord::new(keys::public_id(&key), scopes, &[(site.id, site.domain.as_str())], None, now_ms);
         let stored = keys::store(jetstream, &key, &record).await.map_err(|error| {
             tracing::warn!(%error, "a key cannot be stored");
-            ApiError::Unavailable
+            self.unavailable()
         })?;
-        self.take_key(&stored.entry);
+        self.took(KEYS_BUCKET, &stored.entry, |entry| self.take_key(entry)).await;
         Ok((key, record))
     }
 
@@ -52,9 +53,9 @@ impl Directory {
         for hash in self.keys.keys_of(|key| key.id == id) {
             let removed = keys::remove(jetstream, &hash).await.map_err(|error| {
                 tracing::warn!(%error, "a key cannot be revoked");
-                ApiError::Unavailable
+                self.unavailable()
             })?;
-            self.take_key(&removed.entry);
+            self.took(KEYS_BUCKET, &removed.entry, |entry| self.take_key(entry)).await;
         }
         Ok(())
     }

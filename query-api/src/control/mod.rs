@@ -4,15 +4,18 @@ mod change;
 mod copies;
 mod grant;
 mod held;
+mod home;
 mod shared;
 pub mod token;
 
 pub use grant::{Grant, Right};
+pub use home::HomeSetting;
 pub use shared::{Link, LinkRefusal};
 
 use crate::error::ApiError;
 use async_nats::jetstream::Context;
 use copies::Copies;
+use home::Home;
 use shared::Attempts;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
@@ -24,9 +27,10 @@ use weir_event::domain::normalise_domain;
 use weir_event::key::KeyRecord;
 use weir_event::site::Site;
 use weir_event::subject::{ACCOUNTS_BUCKET, DEFINITIONS_BUCKET, KEYS_BUCKET, SESSION_SECRET_KEY, SITES_BUCKET};
+use weir_reader::ReaderError;
 use weir_reader::buckets::{self, Change, Entry};
 use weir_reader::control::accounts::Account;
-use weir_reader::control::{definitions, keys, random};
+use weir_reader::control::{definitions, home as home_buckets, keys, random};
 use weir_reader::definitions::Definitions;
 
 /// Longest API key, bytes.
@@ -53,6 +57,8 @@ pub struct Directory {
     slugs: Copies<String, (u32, u64)>,
     /// Signs sessions.
     secret: OnceLock<String>,
+    /// Another region where all of this is changed.
+    home: OnceLock<Home>,
     lookups: Semaphore,
     passwords: Semaphore,
     attempts: Attempts,
@@ -68,6 +74,7 @@ impl Default for Directory {
             accounts: Copies::default(),
             slugs: Copies::default(),
             secret: OnceLock::new(),
+            home: OnceLock::new(),
             lookups: Semaphore::new(LOOKUPS_MAX),
             passwords: Semaphore::new(PASSWORDS_MAX),
             attempts: Attempts::default(),
@@ -269,9 +276,20 @@ impl Directory {
         Ok(())
     }
 
-    /// Follows the buckets until `cancel` fires.
-    pub async fn follow(&self, jetstream: Context, cancel: CancellationToken) {
+    /// Follows the buckets of a region until `cancel` fires, and keeps them up where they are copies of its home's.
+    pub async fn follow(&self, jetstream: Context, region: &str, home: HomeSetting, cancel: CancellationToken) {
         let jetstream = self.jetstream.get_or_init(|| jetstream);
+        let copying = async {
+            match home {
+                HomeSetting::Unsaid => {}
+                HomeSetting::Here => become_home(jetstream).await,
+                HomeSetting::At(other) => {
+                    let home = self.home.get_or_init(|| Home::new(other, jetstream.clone(), region));
+                    Box::pin(home.keep()).await;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
         let secret = Box::pin(self.agree_on_secret(jetstream));
         tokio::select! {
             () = follow(jetstream, SITES_BUCKET, &self.sites, |entry| self.take_site(entry)) => {}
@@ -279,6 +297,7 @@ impl Directory {
             () = follow(jetstream, DEFINITIONS_BUCKET, &self.definitions, |entry| self.take_definitions(entry)) => {}
             () = follow(jetstream, ACCOUNTS_BUCKET, &self.accounts, |entry| self.take_account(entry)) => {}
             () = secret => {}
+            () = Box::pin(copying) => {}
             () = cancel.cancelled() => {}
         }
     }
@@ -295,6 +314,23 @@ impl Directory {
             }
         }
         std::future::pending::<()>().await;
+    }
+}
+
+/// Says that the buckets are the original, whatever they were before.
+async fn become_home(jetstream: &Context) {
+    for bucket in home_buckets::BUCKETS {
+        let claimed = || async {
+            if home_buckets::home_of(jetstream, bucket).await?.is_some() {
+                tracing::warn!(bucket.name = bucket, "a copy becomes the original: this region is the home from now on");
+                home_buckets::set_home(jetstream, bucket, None).await?;
+            }
+            Ok::<_, ReaderError>(())
+        };
+        while let Err(error) = claimed().await {
+            tracing::warn!(bucket.name = bucket, %error, "a control bucket cannot be read, trying again");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
     }
 }
 

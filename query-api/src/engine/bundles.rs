@@ -29,7 +29,7 @@ impl Engine {
     /// Reads a finished file in the place of these parts from now on. Blocks.
     pub fn add_bundle(&self, parts: HashSet<String>, file: PathBuf) -> Result<(), EngineError> {
         let name = key(&file);
-        let attached = self.attach(&[(name, file.clone())])?;
+        let attached = self.attach(&[(name, file.clone().into())])?;
         let Some(attached) = attached.into_iter().next() else { return Ok(()) };
         lock(&self.bundles).push(Arc::new(Bundle { parts, file, attached }));
         Ok(())

@@ -21,6 +21,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use weir_reader::ReaderError;
+use weir_reader::store::LocalFile;
 use weir_rollup::fold::{KnownIds, OldRetry};
 use weir_rollup::part;
 
@@ -78,14 +80,17 @@ pub enum EngineError {
         /// Name of the part.
         name: String,
     },
-    /// The manifest names a part by something that is no object name.
-    #[error("{name:?} cannot be a part: {cause}")]
-    Name {
-        /// The name.
+    /// A part's bytes are not those that were written.
+    #[error("part {name} is damaged ({reason}): `weir repair` rebuilds it")]
+    Damaged {
+        /// Name of the part.
         name: String,
-        /// What is wrong with it.
-        cause: String,
+        /// What was found.
+        reason: String,
     },
+    /// The store does not give a part.
+    #[error("a part cannot be read: {0}")]
+    Store(ReaderError),
     /// A query needs more parts than may be attached at once.
     #[error("the query needs {found} parts, the limit is {limit}")]
     TooManyParts {
@@ -106,6 +111,16 @@ pub enum EngineError {
     /// The thread that ran it ended early.
     #[error("the query's thread ended early")]
     Lost,
+}
+
+impl From<ReaderError> for EngineError {
+    fn from(error: ReaderError) -> Self {
+        match error {
+            ReaderError::Damaged { name, reason } => Self::Damaged { name, reason },
+            ReaderError::ObjectMissing { name } => Self::Missing { name },
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// The instance. Cheap to share behind an [`Arc`].
@@ -160,7 +175,7 @@ impl Engine {
     }
 
     /// Attaches the files that are not yet, and keeps all of them attached for as long as the answer lives. Blocks.
-    pub fn attach(&self, files: &[(String, PathBuf)]) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
+    pub fn attach(&self, files: &[(String, LocalFile)]) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
         let mut parts = lock(&self.parts);
         parts.attach_all(&lock(&self.catalog), files)
     }
@@ -198,9 +213,15 @@ impl Engine {
         Ok(Table::new(Arc::clone(self), name, connection))
     }
 
-    /// Those of the wanted ids that rows of these tables have. Blocks.
-    pub fn known_ids(&self, tables: impl Iterator<Item = String>, wanted: &[OldRetry]) -> Result<KnownIds, EngineError> {
-        let selects = tables.map(|table| format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {table}"));
+    /// Those of the wanted ids that rows of these tables have. Rows for which `hidden` (SQL) holds count as absent. Blocks.
+    pub fn known_ids(
+        &self,
+        tables: impl Iterator<Item = String>,
+        wanted: &[OldRetry],
+        hidden: &str,
+    ) -> Result<KnownIds, EngineError> {
+        let select = |table| format!("SELECT site_id, event_ms, event_id_high, event_id_low FROM {table} WHERE NOT {hidden}");
+        let selects = tables.map(select);
         let union = selects.collect::<Vec<_>>().join(" UNION ALL ");
         let sql = part::copies_sql(&format!("({union})"), wanted).filter(|_| !union.is_empty());
         let Some(sql) = sql else { return Ok(KnownIds::new()) };

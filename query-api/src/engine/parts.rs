@@ -4,8 +4,8 @@ use super::{EngineError, path_text};
 use duckdb::Connection;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use weir_reader::store::LocalFile;
 
 /// Most parts of one query: twenty times what compaction leaves of a year.
 const QUERY_PARTS_MAX: usize = 2_000;
@@ -27,6 +27,8 @@ pub fn schema_of(name: &str) -> String {
 struct Slot {
     part: Arc<AttachedPart>,
     used: u64,
+    /// Stays in the cache while it is attached.
+    _file: LocalFile,
 }
 
 pub(super) struct Parts {
@@ -47,33 +49,33 @@ impl Parts {
     pub(super) fn attach_all(
         &mut self,
         connection: &Connection,
-        files: &[(String, PathBuf)],
+        files: &[(String, LocalFile)],
     ) -> Result<Vec<Arc<AttachedPart>>, EngineError> {
         if files.len() > QUERY_PARTS_MAX {
             return Err(EngineError::TooManyParts { found: files.len(), limit: QUERY_PARTS_MAX });
         }
         self.clock += 1;
         let mut attached = Vec::with_capacity(files.len());
-        for (name, path) in files {
-            attached.push(self.attach(connection, name, path)?);
+        for (name, file) in files {
+            attached.push(self.attach(connection, name, file)?);
         }
         self.shrink(connection);
         Ok(attached)
     }
 
-    fn attach(&mut self, connection: &Connection, name: &str, path: &Path) -> Result<Arc<AttachedPart>, EngineError> {
+    fn attach(&mut self, connection: &Connection, name: &str, file: &LocalFile) -> Result<Arc<AttachedPart>, EngineError> {
         if let Some(slot) = self.slots.get_mut(name) {
             slot.used = self.clock;
             return Ok(Arc::clone(&slot.part));
         }
         let schema = schema_of(name);
-        let quoted = path_text(path).replace('\'', "''");
+        let quoted = path_text(file).replace('\'', "''");
         connection.execute_batch(&format!("ATTACH '{quoted}' AS {schema} (READ_ONLY)")).map_err(|cause| {
             let name = name.to_owned();
-            if path.exists() { EngineError::Attach { name, cause } } else { EngineError::Missing { name } }
+            if file.exists() { EngineError::Attach { name, cause } } else { EngineError::Missing { name } }
         })?;
         let part = Arc::new(AttachedPart { schema });
-        self.slots.insert(name.to_owned(), Slot { part: Arc::clone(&part), used: self.clock });
+        self.slots.insert(name.to_owned(), Slot { part: Arc::clone(&part), used: self.clock, _file: file.clone() });
         Ok(part)
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use weir_rollup::columns;
 use weir_rollup::row::EventRow;
 
-/// Rows of one site: their sequences, ascending, and the latest time of an event.
+/// Rows of one site: their sequences, ascending, and the earliest and the latest time of an event.
 #[derive(Debug)]
 struct Marks {
     seqs: Vec<u64>,
+    earliest_ms: i64,
     latest_ms: i64,
 }
 
@@ -21,6 +22,8 @@ pub struct Reach {
     pub first_seq: u64,
     /// The last one.
     pub last_seq: u64,
+    /// No event is earlier than this, Unix milliseconds.
+    pub earliest_ms: i64,
     /// No event is later than this, Unix milliseconds.
     pub latest_ms: i64,
 }
@@ -64,17 +67,19 @@ impl Table {
     /// Where a site has rows after one sequence up to another; `None` = nowhere.
     pub fn reach(&self, site_id: u32, after_seq: u64, through_seq: u64) -> Option<Reach> {
         let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
-        let Marks { seqs, latest_ms } = marks.get(&site_id)?;
+        let Marks { seqs, earliest_ms, latest_ms } = marks.get(&site_id)?;
         let first = seqs.partition_point(|seq| *seq <= after_seq);
         let end = seqs.partition_point(|seq| *seq <= through_seq);
         let inside = seqs.get(first..end)?;
-        Some(Reach { first_seq: *inside.first()?, last_seq: *inside.last()?, latest_ms: *latest_ms })
+        Some(Reach { first_seq: *inside.first()?, last_seq: *inside.last()?, earliest_ms: *earliest_ms, latest_ms: *latest_ms })
     }
 
     fn mark(&self, rows: &[EventRow]) {
         let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
-            let marks = marks.entry(row.site_id).or_insert(Marks { seqs: Vec::new(), latest_ms: i64::MIN });
+            let marks =
+                marks.entry(row.site_id).or_insert(Marks { seqs: Vec::new(), earliest_ms: i64::MAX, latest_ms: i64::MIN });
+            marks.earliest_ms = marks.earliest_ms.min(row.event_ms);
             marks.latest_ms = marks.latest_ms.max(row.event_ms);
             // They come in stream order; a batch has many of one sequence.
             match marks.seqs.last() {

@@ -6,7 +6,7 @@ use crate::answer::{Answer, Encoded};
 use crate::control::Grant;
 use crate::error::ApiError;
 use crate::limits::Tenant;
-use crate::query::{self, QUERIES_MAX, Refusal};
+use crate::query::{self, Asked, QUERIES_MAX};
 use crate::revision::Revision;
 use crate::service::Service;
 use axum::body::Body;
@@ -55,12 +55,6 @@ pub(super) enum OneAnswer {
     },
 }
 
-/// What is asked for.
-struct Asked {
-    queries: Vec<Value>,
-    current_visitors: Option<Vec<String>>,
-}
-
 /// `POST /api/v2/queries`.
 #[utoipa::path(
     post, path = "/api/v2/queries", operation_id = "queries", tag = "stats", params(Rev),
@@ -92,24 +86,6 @@ pub(super) async fn queries(
     let visitors = asked.current_visitors.is_some().then_some(visitors);
     service.telemetry.queried(began.elapsed());
     Ok(respond(&headers, &answers, visitors))
-}
-
-impl Asked {
-    fn read(body: &Value) -> Result<Self, Refusal> {
-        let list = |name: &str, is_wanted: fn(&Value) -> bool| match body.get(name) {
-            None => Ok(None),
-            Some(Value::Array(items)) if items.len() <= QUERIES_MAX && items.iter().all(is_wanted) => Ok(Some(items.clone())),
-            Some(_) => Err(Refusal::Queries),
-        };
-        let queries = list("queries", Value::is_object)?.unwrap_or_default();
-        let names = list("current_visitors", |name| name.as_str().is_some_and(|name| !name.is_empty()))?;
-        let current_visitors: Option<Vec<String>> =
-            names.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-        if queries.is_empty() && current_visitors.as_ref().is_none_or(Vec::is_empty) {
-            return Err(Refusal::Queries);
-        }
-        Ok(Self { queries, current_visitors })
-    }
 }
 
 /// One query. The first of a request was counted with it.

@@ -161,6 +161,12 @@ pub(super) fn add_freshness(response: &mut Response, answer: &Value) -> Result<(
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&text).map_err(|_| ApiError::Unavailable)?);
     }
+    let missing = answer.pointer("/meta/regions_missing").and_then(Value::as_array);
+    let missing: Vec<&str> = missing.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !missing.is_empty() {
+        let missing = HeaderValue::from_str(&missing.join(", ")).map_err(|_| ApiError::Unavailable)?;
+        headers.insert(HeaderName::from_static("weir-regions-missing"), missing);
+    }
     Ok(())
 }
 

@@ -61,11 +61,11 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
     if !grant(&service, &headers).await?.is_admin() {
         return Err(ApiError::WrongKey);
     }
-    let partitions = service.partitions.iter().map(|(partition, view)| {
+    let partitions = service.all_partitions().map(|(region, partition, view)| {
         let view = view.borrow();
         let manifest = view.manifest.as_deref();
         json!({
-            "region": service.region,
+            "region": region,
             "partition": partition,
             "first_seq": view.stream.0,
             "last_seq": view.stream.1,

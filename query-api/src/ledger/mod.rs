@@ -6,17 +6,18 @@ pub use period::Period;
 
 use crate::answer::{IDENTITY_WINDOW, is_false};
 use crate::engine::{Cell, EngineError, Session};
+use crate::error::ApiError;
 use crate::plan::{self, Source};
+use crate::regions::RegionView;
 use crate::service::{Attached, rfc3339};
 use crate::tail::PartitionView;
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 use weir_event::site::Site;
-use weir_reader::store::Store;
 use weir_rollup::ledger::{HOUR_MS, Tally};
+use weir_rollup::manifest::Part;
 
 /// How the events of sites that are not known are asked for, by admins.
 pub const UNKNOWN_SITES: &str = "(unknown)";
@@ -72,20 +73,26 @@ struct Figures {
     deduplicated: u64,
     late: u64,
     bots: u64,
+    /// Among the accepted: no row any more.
+    #[serde(skip_serializing_if = "is_none")]
+    erased: u64,
 }
 
 impl From<Tally> for Figures {
     fn from(tally: Tally) -> Self {
         let received = tally.received();
-        let Tally { accepted, deduplicated, late, bots, rejected } = tally;
-        Self { received, accepted, rejected, deduplicated, late, bots }
+        let Tally { accepted, deduplicated, late, bots, erased, rejected } = tally;
+        Self { received, accepted, rejected, deduplicated, late, bots, erased }
     }
 }
 
-/// Accepted events by the ledger, and the rows that stand for them, counted one by one.
+/// Accepted and erased events by the ledger, and the rows that stand for the others, counted one by one.
 #[derive(Debug, Serialize, ToSchema)]
 struct Balance {
     accepted: u64,
+    /// Accepted events whose rows were erased.
+    #[serde(skip_serializing_if = "is_none")]
+    erased: u64,
     in_files: u64,
     in_stream: u64,
     is_balanced: bool,
@@ -100,8 +107,13 @@ struct Balance {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct PartitionBalance {
+    /// Where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
     partition: u32,
     accepted: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    erased: u64,
     in_files: u64,
     in_stream: u64,
     is_balanced: bool,
@@ -117,6 +129,9 @@ struct Meta {
     #[serde(skip_serializing_if = "is_false")]
     shadow: bool,
     regions: Vec<String>,
+    /// Regions of which events are missing.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    regions_missing: BTreeSet<String>,
     identity_window: &'static str,
 }
 
@@ -128,32 +143,46 @@ pub struct Question {
     pub site_name: Option<String>,
     /// Which hours.
     pub period: Period,
-    /// The partitions and what they hold.
-    pub views: Vec<(u32, Arc<PartitionView>)>,
+    /// The partitions and what they hold, in each region.
+    pub counted: Vec<(u32, RegionView)>,
+    /// Regions of which events are missing.
+    pub missing: BTreeSet<String>,
     /// The views are those of a replay's shadow.
     pub shadow: bool,
-    /// Where parts are.
-    pub store: Store,
-    /// Name of the region.
-    pub region: String,
 }
 
 impl Question {
-    /// Reads files and live ends.
-    pub fn answer(self, session: &Session<'_>) -> Result<LedgerAnswer, EngineError> {
+    /// Reads files and live ends. A region whose files cannot be read is left out from then on.
+    pub fn answer(self, session: &Session<'_>) -> Result<Result<LedgerAnswer, ApiError>, EngineError> {
         let mut hours: BTreeMap<i64, Tally> = BTreeMap::new();
         let mut balances = Vec::new();
-        for (partition, view) in &self.views {
-            balances.push(self.read(session, *partition, view, &mut hours)?);
+        let regions: BTreeSet<&String> = self.counted.iter().map(|(_, at)| &at.region).collect();
+        let is_one_region = regions.len() == 1;
+        for (partition, at) in &self.counted {
+            match (self.read(session, *partition, at, &mut hours), &at.other) {
+                (Ok(balance), _) => {
+                    let region = (!is_one_region).then(|| at.region.clone());
+                    balances.push(PartitionBalance { region, ..balance });
+                }
+                (
+                    Err(error @ (EngineError::Missing { .. } | EngineError::Damaged { .. } | EngineError::Store(_))),
+                    Some(other),
+                ) => {
+                    return Ok(Err(other.leave_out(&error.to_string())));
+                }
+                (Err(error), _) => return Err(error),
+            }
         }
         let mut total = Tally::default();
         hours.retain(|_, tally| tally.received() > 0);
         for tally in hours.values() {
             total.add(tally);
         }
-        let watermark_ms = self.views.iter().map(|(_, view)| view.watermark_ms).min().unwrap_or(0);
-        Ok(LedgerAnswer {
-            site_id: self.site_name,
+        let views = || self.counted.iter().map(|(_, at)| at);
+        let watermark_ms = views().map(|at| at.view.watermark_ms).min().unwrap_or(0);
+        let revision = views().filter(|at| at.other.is_none()).map(|at| at.view.revision()).sum();
+        Ok(Ok(LedgerAnswer {
+            site_id: self.site_name.clone(),
             from: seconds(self.period.from_ms),
             to: seconds(self.period.to_ms),
             hours: hours.into_iter().map(|(hour_ms, tally)| Hour { hour: seconds(hour_ms), figures: tally.into() }).collect(),
@@ -161,12 +190,13 @@ impl Question {
             balance: summed(balances),
             meta: Meta {
                 watermark: rfc3339(watermark_ms),
-                revision: self.views.iter().map(|(_, view)| view.revision()).sum(),
+                revision,
                 shadow: self.shadow,
-                regions: vec![self.region],
+                regions: regions.into_iter().cloned().collect(),
+                regions_missing: self.missing.clone(),
                 identity_window: IDENTITY_WINDOW,
             },
-        })
+        }))
     }
 
     /// Adds what one partition has to the hours.
@@ -174,24 +204,26 @@ impl Question {
         &self,
         session: &Session<'_>,
         partition: u32,
-        view: &PartitionView,
+        RegionView { view, store, .. }: &RegionView,
         hours: &mut BTreeMap<i64, Tally>,
     ) -> Result<PartitionBalance, EngineError> {
         let (site_id, period) = (self.whose.site_id(), self.period);
-        let parts: Vec<_> = view.parts_of_hours(period.from_ms, period.to_ms - HOUR_MS).collect();
-        let attached = Attached::of(session, &self.store, parts.iter().copied())?;
+        let parts: Vec<_> = parts(view, period).collect();
+        let attached = Attached::of(session, store, parts.iter().copied())?;
         let schemas = || parts.iter().filter_map(|part| Some((attached.schema(&part.name)?, part.format)));
-        let mut accepted = 0;
+        let (mut accepted, mut erased) = (0, 0);
         for row in session.query(&plan::counted(site_id, period, &schemas().collect::<Vec<_>>()))? {
             let [Cell::Integer(hour_ms), Cell::Text(kind), Cell::Integer(count)] = row.as_slice() else { continue };
             let mut tally = Tally::default();
             tally.count(kind, u64::try_from(*count).unwrap_or(0));
             accepted += tally.accepted;
+            erased += tally.erased;
             hours.entry(*hour_ms).or_default().add(&tally);
         }
         view.each_tail_entry(|entry| {
             if site_id.is_none_or(|site_id| site_id == entry.site_id) && period.holds(entry.hour_ms) {
                 accepted += entry.tally.accepted;
+                erased += entry.tally.erased;
                 hours.entry(entry.hour_ms).or_default().add(&entry.tally);
             }
         });
@@ -202,10 +234,31 @@ impl Question {
         };
         let in_files = count(schemas().map(|(schema, _)| Source::Part { schema }).collect())?;
         let in_stream = count(view.tail_sources().collect())?;
-        let is_balanced = accepted == in_files + in_stream;
+        let is_balanced = accepted == in_files + in_stream + erased;
         let (sealed_seq, folded_seq) = (view.sealed_seq, view.folded_seq);
-        Ok(PartitionBalance { partition, accepted, in_files, in_stream, is_balanced, sealed_seq, folded_seq })
+        Ok(PartitionBalance {
+            region: None,
+            partition,
+            accepted,
+            erased,
+            in_files,
+            in_stream,
+            is_balanced,
+            sealed_seq,
+            folded_seq,
+        })
     }
+}
+
+/// The parts that count events of a period.
+pub fn parts(view: &PartitionView, period: Period) -> impl Iterator<Item = &Part> {
+    view.parts_of_hours(period.from_ms, period.to_ms - HOUR_MS)
+}
+
+/// Nothing was erased: then nothing is said of it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn summed(partitions: Vec<PartitionBalance>) -> Balance {
@@ -216,6 +269,7 @@ fn summed(partitions: Vec<PartitionBalance>) -> Balance {
     };
     Balance {
         accepted: sum(|one| one.accepted),
+        erased: sum(|one| one.erased),
         in_files: sum(|one| one.in_files),
         in_stream: sum(|one| one.in_stream),
         is_balanced: partitions.iter().all(|one| one.is_balanced),

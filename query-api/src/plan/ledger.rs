@@ -22,17 +22,23 @@ pub fn received_rows(site_id: Option<u32>, period: Period, sources: &[Source]) -
     let Period { from_ms, to_ms } = period;
     let of_site = of_site(site_id);
     let select = |source: &Source| {
-        let from = match source {
-            Source::Part { schema } => format!("{schema}.events WHERE {of_site}"),
-            Source::Tail { table, after_seq, through_seq } => {
-                format!("{table} WHERE {of_site} AND seq > {after_seq} AND seq <= {through_seq}")
-            }
-        };
+        let from = from(source, &of_site);
         format!("SELECT count(*) AS rows FROM {from} AND received_ms >= {from_ms} AND received_ms < {to_ms}")
     };
     let union = std::iter::once("SELECT 0 AS rows".to_owned()).chain(sources.iter().map(select));
     let union = union.collect::<Vec<_>>().join("\nUNION ALL ");
     Statement { sql: format!("SELECT CAST(sum(rows) AS BIGINT) FROM (\n{union}\n)"), parameters: Vec::new() }
+}
+
+/// What stands there, hidden or not.
+fn from(source: &Source, of_site: &str) -> String {
+    match source {
+        Source::Part { schema } => format!("{schema}.events WHERE {of_site}"),
+        Source::Tail { table, after_seq, through_seq } => {
+            format!("{table} WHERE {of_site} AND seq > {after_seq} AND seq <= {through_seq}")
+        }
+        Source::Hiding { of, .. } => from(of, of_site),
+    }
 }
 
 fn of_site(site_id: Option<u32>) -> String {

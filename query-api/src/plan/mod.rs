@@ -11,6 +11,7 @@
 //! - `pings`, `depth_cells`, `time_cells`, `exit_cells`: figures of pages (see `pages`);
 //! - `cells`: all joined, labels and rates in place.
 
+mod ahead;
 mod cells;
 mod conversion;
 mod goals;
@@ -22,6 +23,7 @@ mod relations;
 mod revenue;
 mod visits;
 
+pub use ahead::{Asked, Cover, Piece, cover};
 pub use ledger::{counted, received_rows};
 pub use patterns::pattern_check;
 
@@ -46,6 +48,21 @@ pub enum Source {
         /// Rows after this one came later than the snapshot.
         through_seq: u64,
     },
+    /// One of the others without rows that are to be forgotten. It is read by rows: what its visits were made of counts no more.
+    Hiding {
+        /// The other.
+        of: Box<Source>,
+        /// Condition on rows of `events`: such are hidden.
+        condition: String,
+    },
+}
+
+impl Source {
+    /// The source without the rows for which a condition holds.
+    #[must_use]
+    pub fn hiding(self, condition: &str) -> Self {
+        Self::Hiding { of: Box::new(self), condition: condition.to_owned() }
+    }
 }
 
 /// The files and tables a query reads.
@@ -55,6 +72,8 @@ pub struct Sources {
     pub rows: Vec<Source>,
     /// For visit fragments, which reach further.
     pub fragments: Vec<Source>,
+    /// What rollups know of the range; the sources are then for the rest. `None` = nothing.
+    pub cover: Option<Cover>,
 }
 
 /// Everything a statement depends on.
@@ -151,13 +170,22 @@ pub fn compared(scope: &Scope<'_>, sources: &Sources, labels: &[Vec<String>]) ->
 
 /// The relations up to `cells`.
 fn cells(scope: &Scope<'_>, sources: &Sources) -> (String, Parameters) {
-    let needs = Needs::new(scope.query);
     let mut parameters = Parameters::default();
-    let mut sql = String::from("WITH ");
-    relations::write(&mut sql, scope, sources, needs, &mut parameters);
-    pages::write(&mut sql, scope, sources, &mut parameters);
-    cells::write(&mut sql, scope, needs, &mut parameters);
+    let sql = match &sources.cover {
+        Some(cover) => ahead::cells(scope, sources, cover, &mut parameters),
+        None => raw_cells(scope, sources, &mut parameters),
+    };
     (sql, parameters)
+}
+
+/// The same from rows alone.
+fn raw_cells(scope: &Scope<'_>, sources: &Sources, parameters: &mut Parameters) -> String {
+    let needs = Needs::new(scope.query);
+    let mut sql = String::from("WITH ");
+    relations::write(&mut sql, scope, sources, needs, parameters);
+    pages::write(&mut sql, scope, sources, parameters);
+    cells::write(&mut sql, scope, needs, parameters);
+    sql
 }
 
 fn write_page(sql: &mut String, query: &Query) {
@@ -190,6 +218,12 @@ fn write_page(sql: &mut String, query: &Query) {
 /// The statement for the numbers of the sites that an attached part has rows of.
 pub fn sites(schema: &str) -> Statement {
     Statement { sql: format!("SELECT DISTINCT CAST(site_id AS BIGINT) FROM {schema}.events"), parameters: Vec::new() }
+}
+
+/// The statement for what a rollup covers: site, name, first and last midnight.
+pub fn covered(schema: &str) -> Statement {
+    let sql = format!("SELECT CAST(site_id AS BIGINT), dimension, start_ms, end_ms FROM {schema}.covered ORDER BY ALL");
+    Statement { sql, parameters: Vec::new() }
 }
 
 /// The statement for the time of a site's first event. One column, NULL where there is none.

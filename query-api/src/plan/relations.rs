@@ -13,6 +13,7 @@ pub(super) fn live_rows(source: &Source, site_id: u32) -> String {
         Source::Tail { table, after_seq, through_seq } => {
             format!("FROM {table} WHERE site_id = {site_id} AND bot = 0 AND seq > {after_seq} AND seq <= {through_seq}")
         }
+        Source::Hiding { of, condition } => format!("{} AND NOT {condition}", live_rows(of, site_id)),
     }
 }
 
@@ -23,6 +24,7 @@ pub(super) fn all_rows(source: &Source, site_id: u32) -> String {
         Source::Tail { table, after_seq, through_seq } => {
             format!("FROM {table} WHERE site_id = {site_id} AND seq > {after_seq} AND seq <= {through_seq}")
         }
+        Source::Hiding { of, condition } => format!("{} AND NOT {condition}", all_rows(of, site_id)),
     }
 }
 

@@ -7,11 +7,7 @@ use super::{Parameters, Scope, Source, VISIT_REACH_MS};
 use crate::query::{Dimension, EdgeField, Filter, Metric, Query, Range};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-
-/// Order of the pageviews of a visit as one number, from time, sequence and index. Sequences stay below 2^54 and indexes below 2^24 (a batch
-/// has at most a megabyte).
-const ENTRY_ORDER: &str = "entry_ms::HUGEINT * 302231454903657293676544 + entry_seq::HUGEINT * 16777216 + entry_idx";
-const EXIT_ORDER: &str = "exit_ms::HUGEINT * 302231454903657293676544 + exit_seq::HUGEINT * 16777216 + exit_idx";
+use weir_rollup::rollup::{ENTRY_ORDER, EXIT_ORDER};
 
 /// What of visits a query looks at.
 struct Columns {
@@ -35,8 +31,26 @@ pub(super) fn write(sql: &mut String, scope: &Scope<'_>, sources: &[Source], ope
         "visits AS (SELECT visit_id, min(visitor_id) AS visitor_id, min(first_ms) AS first_ms, max(last_ms) AS last_ms{} FROM (\n{}\n) AS visits{condition} \
          GROUP BY visit_id HAVING min(first_ms) < {end_ms} AND max(last_ms) >= {start_ms}),",
         columns.merged(),
-        columns.fragments(scope, sources),
+        columns.fragments(scope, sources, &[reach(scope.range)]),
     );
+}
+
+/// Writes `visits` as [`write`] does, but those with a fragment in one of these windows, whatever the range; those that the windows do not hold
+/// whole are incomplete.
+pub(super) fn write_near(sql: &mut String, scope: &Scope<'_>, sources: &[Source], windows: &[Range]) {
+    let columns = Columns::new(scope.query);
+    let _infallible = writeln!(
+        sql,
+        "visits AS (SELECT visit_id, min(visitor_id) AS visitor_id, min(first_ms) AS first_ms, max(last_ms) AS last_ms{} FROM (\n{}\n) \
+         GROUP BY visit_id),",
+        columns.merged(),
+        columns.fragments(scope, sources, windows),
+    );
+}
+
+/// The fragments of all visits that overlap a range lie in this.
+fn reach(range: Range) -> Range {
+    Range { start_ms: range.start_ms - VISIT_REACH_MS, end_ms: range.end_ms + VISIT_REACH_MS }
 }
 
 impl Columns {
@@ -84,17 +98,25 @@ impl Columns {
         sql
     }
 
-    fn fragments(&self, scope: &Scope<'_>, sources: &[Source]) -> String {
-        let (start_ms, end_ms) = (scope.range.start_ms - VISIT_REACH_MS, scope.range.end_ms + VISIT_REACH_MS);
+    fn fragments(&self, scope: &Scope<'_>, sources: &[Source], windows: &[Range]) -> String {
+        let any = |last: &str, first: &str| {
+            let one = |Range { start_ms, end_ms }: &Range| format!("{last} >= {start_ms} AND {first} < {end_ms}");
+            if let [window] = windows {
+                one(window)
+            } else {
+                format!("({})", windows.iter().map(one).collect::<Vec<_>>().join(" OR "))
+            }
+        };
+        let (of_fragment, of_event) = (any("last_ms", "first_ms"), any("event_ms", "event_ms"));
         let site_id = scope.site_id;
         let (of_part, of_row) = (self.of_part(), self.of_row());
         let select = |source: &Source| match source {
-            Source::Part { schema } => format!(
-                "SELECT {of_part} FROM {schema}.visits WHERE site_id = {site_id} AND bot = 0 AND last_ms >= {start_ms} AND first_ms < {end_ms}"
-            ),
-            Source::Tail { .. } => {
+            Source::Part { schema } => {
+                format!("SELECT {of_part} FROM {schema}.visits WHERE site_id = {site_id} AND bot = 0 AND {of_fragment}")
+            }
+            Source::Tail { .. } | Source::Hiding { .. } => {
                 let live = live_rows(source, site_id);
-                format!("SELECT {of_row} {live} AND event_ms >= {start_ms} AND event_ms < {end_ms} AND name <> 'engagement'")
+                format!("SELECT {of_row} {live} AND {of_event} AND name <> 'engagement'")
             }
         };
         let selects: Vec<String> = sources.iter().map(select).collect();

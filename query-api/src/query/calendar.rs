@@ -3,6 +3,7 @@
 //! Instants are Unix milliseconds. A bucket is known by its ordinal: hours, days, weeks since 1970 on the local clock, or months
 //! since year 0; minutes and quarters of an hour as hours. A bucket that the clock shows twice is one; one that it skips is none.
 
+use super::period::Range;
 use super::vocabulary::TimeUnit;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
@@ -130,6 +131,27 @@ impl Calendar {
         found.into_iter().collect()
     }
 
+    /// The buckets (days, weeks or months) of the range, as far as it has them, ascending; `None` = one comes twice.
+    pub fn buckets(&self, unit: TimeUnit) -> Option<Vec<Range>> {
+        let mut found: Vec<(i64, Range)> = Vec::new();
+        for (index, (from, offset)) in self.runs.iter().enumerate() {
+            let end_ms = self.runs.get(index + 1).map_or(self.end_ms, |(end, _)| *end);
+            let mut start_ms = *from;
+            while start_ms < end_ms {
+                let midnight_ms = ((start_ms + offset).div_euclid(DAY_MS) + 1) * DAY_MS - offset;
+                let day = Range { start_ms, end_ms: midnight_ms.min(end_ms) };
+                let bucket = ordinal(unit, start_ms + offset);
+                match found.last_mut() {
+                    Some((last, range)) if *last == bucket => range.end_ms = day.end_ms,
+                    Some((last, _)) if *last > bucket => return None,
+                    _ => found.push((bucket, day)),
+                }
+                start_ms = day.end_ms;
+            }
+        }
+        Some(found.into_iter().map(|(_, range)| range).collect())
+    }
+
     /// What a bucket is called: its start on the local clock, but no week begins before the range.
     pub fn label(&self, unit: TimeUnit, ordinal: i64) -> String {
         let midnight = |day: i64| DateTime::from_timestamp_millis(day * DAY_MS).unwrap_or_default().date_naive();
@@ -179,6 +201,12 @@ fn ordinal(unit: TimeUnit, local_ms: i64) -> i64 {
             i64::from(date.year()) * 12 + i64::from(date.month0())
         }
     }
+}
+
+/// Midnight (UTC) at which the month that holds an instant begins.
+pub fn month_floor_ms(instant_ms: i64) -> i64 {
+    let date = DateTime::from_timestamp_millis(instant_ms).unwrap_or_default().date_naive();
+    month_start(date, 0).and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
 }
 
 /// The date so many days later or earlier; the date itself where the calendar ends.

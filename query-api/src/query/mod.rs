@@ -1,5 +1,6 @@
 //! A validated query: what was asked, free of JSON and of SQL.
 
+mod asked;
 pub mod calendar;
 pub mod comparison;
 pub mod filter;
@@ -14,6 +15,7 @@ mod segments;
 mod vocabulary;
 pub mod words;
 
+pub use asked::Asked;
 pub use comparison::{Comparison, ComparisonMode};
 pub use filter::{Filter, Leaf, Operator};
 pub use period::{DateRange, Range};

@@ -106,6 +106,10 @@ mod tests {
             accepted: None,
             checkpoints: Vec::new(),
             promotion: None,
+            archive: Vec::new(),
+            rollups: Vec::new(),
+            erasures: Vec::new(),
+            erased: 0,
         }
     }
 

@@ -212,6 +212,7 @@ impl Follower {
         self.views.send_replace(Arc::new(PartitionView {
             is_ready,
             stream: before.stream,
+            heard_ms: before.heard_ms,
             ..PartitionView::sealed(manifest, condition)
         }));
     }

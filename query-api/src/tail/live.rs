@@ -2,6 +2,7 @@
 
 use super::ledger::TailLedger;
 use crate::engine::{Engine, EngineError, Table};
+use crate::service;
 use std::sync::Arc;
 use thiserror::Error;
 use weir_event::codec::{self, DecodeError};
@@ -9,7 +10,7 @@ use weir_reader::store::Store;
 use weir_reader::stream::Delivered;
 use weir_rollup::fold::{self, Arrival, KnownIds, OldRetry, State};
 use weir_rollup::ledger::Entry;
-use weir_rollup::manifest::Manifest;
+use weir_rollup::manifest::{Erasure, Manifest, Subject, covered_sql};
 use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
@@ -65,13 +66,15 @@ pub struct Live {
     state: State,
     folded_seq: u64,
     chunks: Vec<Chunk>,
+    /// What control records behind what is sealed ask to be forgotten.
+    asked: Vec<Erasure>,
 }
 
 impl Live {
     /// Begins behind what a manifest (`None` = nothing) seals, with the state after it.
     pub fn new(engine: Arc<Engine>, rules: Arc<Rules>, store: Store, manifest: Option<Arc<Manifest>>, state: State) -> Self {
         let folded_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
-        Self { engine, rules, store, manifest, state, folded_seq, chunks: Vec::new() }
+        Self { engine, rules, store, manifest, state, folded_seq, chunks: Vec::new(), asked: Vec::new() }
     }
 
     /// Folds messages in stream order. Those before one that cannot be decoded are kept. Blocks.
@@ -86,6 +89,7 @@ impl Live {
                     let known = self.known(&fold::old_retries(&self.state, &batch, at.stream_ms), &rows)?;
                     let folded = fold::fold(&mut self.state, &self.rules, &batch, at, &known);
                     rows.extend(folded.rows);
+                    self.asked.extend(folded.controls.iter().filter_map(Erasure::of_control));
                     entries.extend(folded.ledger.into_iter().map(|entry| (message.seq, entry)));
                     folded_seq = message.seq;
                 }
@@ -106,18 +110,19 @@ impl Live {
             return Ok(KnownIds::new());
         }
         let parts = self.manifest.iter().flat_map(|manifest| fold::parts_to_search(&manifest.parts, wanted));
-        let files = parts.map(|part| {
-            let path = self.store.local_path(&part.name);
-            path.map(|path| (part.name.clone(), path))
-                .map_err(|error| EngineError::Name { name: part.name.clone(), cause: error.to_string() })
-        });
-        let attached = self.engine.attach(&files.collect::<Result<Vec<_>, _>>()?)?;
+        let attached = self.engine.attach(&service::files(&self.store, parts)?)?;
         let in_parts = attached.iter().map(|part| format!("{}.events", part.schema));
         let in_tables = self.chunks.iter().filter_map(|chunk| Some(chunk.table.as_ref()?.name().to_owned()));
-        let mut known = self.engine.known_ids(in_parts.chain(in_tables), wanted)?;
+        // What is to be forgotten is nobody's copy: else it would depend on when it is erased.
+        let listed = self.manifest.iter().flat_map(|manifest| &manifest.erasures);
+        let erasures: Vec<&Erasure> = listed.chain(&self.asked).collect();
+        let hidden = covered_sql(erasures.iter().copied());
+        let mut known = self.engine.known_ids(in_parts.chain(in_tables), wanted, &hidden)?;
         let ids: KnownIds = wanted.iter().map(|retry| retry.id).collect();
         let is_copy = |row: &&EventRow| {
-            ids.contains(&row.event_id) && wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id))
+            ids.contains(&row.event_id)
+                && wanted.iter().any(|retry| retry.is_copy(row.site_id, row.event_ms, row.event_id))
+                && !erasures.iter().any(|erasure| erasure.covers(&Subject::from(*row)))
         };
         known.extend(rows.iter().filter(is_copy).map(|row| row.event_id));
         Ok(known)
@@ -152,6 +157,7 @@ impl Live {
         let sealed_seq = manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
         self.manifest = manifest;
         self.chunks.retain(|chunk| chunk.max_seq > sealed_seq);
+        self.asked.retain(|erasure| erasure.seq > sealed_seq);
         self.chunks.iter_mut().for_each(|chunk| chunk.is_closed = true);
     }
 
@@ -165,13 +171,18 @@ impl Live {
         self.chunks.iter().map(|chunk| Arc::clone(&chunk.ledger)).collect()
     }
 
+    /// What control records ask to be forgotten, for a view.
+    pub fn asked(&self) -> Vec<Erasure> {
+        self.asked.clone()
+    }
+
     /// Compares the rows behind what is sealed with the ledger: how they differ, `None` when they do not. Blocks.
     pub fn imbalance(&self) -> Result<Option<String>, EngineError> {
         let sealed_seq = self.manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq);
         let mut accepted = 0;
-        self.chunks
-            .iter()
-            .for_each(|chunk| chunk.ledger.each(sealed_seq, self.folded_seq, |entry| accepted += entry.tally.accepted));
+        self.chunks.iter().for_each(|chunk| {
+            chunk.ledger.each(sealed_seq, self.folded_seq, |entry| accepted += entry.tally.accepted - entry.tally.erased);
+        });
         let tables = self.tables();
         let rows = self.engine.count_rows(tables.iter().map(|table| table.name()), sealed_seq, self.folded_seq)?;
         let text = || {

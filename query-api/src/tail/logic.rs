@@ -75,6 +75,10 @@ mod tests {
             accepted: None,
             checkpoints: Vec::new(),
             promotion: None,
+            archive: Vec::new(),
+            rollups: Vec::new(),
+            erasures: Vec::new(),
+            erased: 0,
         }
     }
 

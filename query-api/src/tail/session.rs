@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     live: Option<Live>,
     stream: PartitionStream,
     stream_reach: (u64, u64),
+    /// When the stream was last heard of, by this machine's clock; 0 = never.
+    heard_ms: u64,
     /// When everything that was in the stream had been folded, by this machine's clock; 0 = never yet.
     end_ms: u64,
     is_ready: bool,
@@ -42,9 +44,9 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     /// A live end that begins behind the manifest's `sealed_seq`.
     pub(super) fn new(follower: &'a mut Follower, manifest: Option<Arc<Manifest>>, live: Live, stream: PartitionStream) -> Self {
-        let (shown_seq, stream_reach) = {
+        let (shown_seq, stream_reach, heard_ms) = {
             let before = follower.views.borrow();
-            (if before.is_ready { before.folded_seq } else { 0 }, before.stream)
+            (if before.is_ready { before.folded_seq } else { 0 }, before.stream, before.heard_ms)
         };
         Self {
             follower,
@@ -52,6 +54,7 @@ impl<'a> Session<'a> {
             live: Some(live),
             stream,
             stream_reach,
+            heard_ms,
             end_ms: 0,
             is_ready: false,
             shown_seq,
@@ -166,6 +169,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.stream_reach = (state.first_seq, state.last_seq);
+        self.heard_ms = asked_ms;
         if self.live.as_ref().is_some_and(|live| live.folded_seq() >= state.last_seq) {
             self.end_ms = asked_ms;
             self.is_ready = true;
@@ -190,6 +194,7 @@ impl<'a> Session<'a> {
             manifest: self.manifest.clone(),
             tables: live.tables(),
             ledgers: live.ledgers(),
+            asked: live.asked(),
             ledger_alarm: self.ledger_alarm.clone(),
             sealed_seq: self.manifest.as_ref().map_or(0, |manifest| manifest.sealed_seq),
             folded_seq,
@@ -199,6 +204,7 @@ impl<'a> Session<'a> {
             condition: if self.is_full(live) { Condition::Full } else { Condition::Live },
             is_ready: self.is_ready || before.is_ready,
             stream: (self.stream_reach.0, self.stream_reach.1.max(folded_seq)),
+            heard_ms: self.heard_ms,
         }));
         Ok(())
     }

@@ -4,6 +4,7 @@ mod routes;
 
 pub use routes::Routes;
 
+use crate::regions::Absence;
 use crate::service::Service;
 use crate::tail::PartitionView;
 use std::fmt::Write;
@@ -86,6 +87,7 @@ pub fn render(service: &Service) -> String {
     for (name, help, value) in [
         ("query_cache_bytes", "Size of the figures kept.", cache.bytes()),
         ("query_cache_entries", "Statements whose figures are kept.", cache.entries()),
+        ("query_ready", "1 while queries are answered.", u64::from(service.unready().is_none())),
         ("query_running", "Queries that run.", service.engine.running() as u64),
         ("query_tenants", "Tenants whose queries run or wait.", service.engine.tenants() as u64),
     ] {
@@ -95,7 +97,15 @@ pub fn render(service: &Service) -> String {
     line(format_args!("query_waiting {}", service.engine.waiting()));
     line(format_args!("# HELP query_attached_parts Parts attached to DuckDB.\n# TYPE query_attached_parts gauge"));
     line(format_args!("query_attached_parts {}", service.engine.attached_parts()));
-    let gauges: [Gauge; 8] = [
+    let damaged = service.store.damaged_here();
+    let is_needed = |name: &String| service.partitions.values().any(|view| view.borrow().names_part(name));
+    line(format_args!("# HELP query_damaged_files Files that are damaged and not read.\n# TYPE query_damaged_files gauge"));
+    line(format_args!("query_damaged_files {}", damaged.iter().filter(|name| is_needed(name)).count()));
+    line(format_args!(
+        "# HELP query_store_cache_bytes Files of the object store on this machine.\n# TYPE query_store_cache_bytes gauge"
+    ));
+    line(format_args!("query_store_cache_bytes {}", service.store.cache_bytes()));
+    let gauges: [Gauge; 10] = [
         ("query_partition_ready", "1 when queries of the partition are answered.", |view| u64::from(view.is_ready)),
         ("query_partition_alarm", "1 when the live end is not followed.", |view| u64::from(view.condition.alarm().is_some())),
         ("query_ledger_alarm", "1 when the live end has other rows than its ledger counts.", |view| {
@@ -103,15 +113,28 @@ pub fn render(service: &Service) -> String {
         }),
         ("query_accepted_events", "Events accepted so far, sealed and live.", PartitionView::accepted),
         ("query_tail_lag_messages", "Messages of the stream that are not counted yet.", PartitionView::lag),
+        ("query_sealed_sequence", "Last sequence of the stream whose rows are read from files.", |view| view.sealed_seq),
+        ("query_stream_last_sequence", "Last sequence of the stream, as last heard.", |view| view.stream.1),
         ("query_tail_rows", "Event rows of the live end in memory.", |view| view.tail_rows),
         ("query_watermark_milliseconds", "Up to when all events are counted, Unix time.", |view| view.watermark_ms),
         ("query_revision", "Revision of the manifest that is served.", PartitionView::revision),
     ];
     for (name, help, value) in gauges {
         line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge"));
-        for (partition, view) in &service.partitions {
-            line(format_args!("{name}{{region=\"{}\",partition=\"{partition}\"}} {}", service.region, value(&view.borrow())));
+        for (region, partition, view) in service.all_partitions() {
+            line(format_args!("{name}{{region=\"{region}\",partition=\"{partition}\"}} {}", value(&view.borrow())));
         }
+    }
+    if !service.others.is_empty() {
+        line(format_args!(
+            "# HELP query_region_missing 1 while answers lack events of the region.\n# TYPE query_region_missing gauge"
+        ));
+    }
+    let now_ms = service.clock.now_ms();
+    for other in &service.others {
+        let is_missing =
+            other.unreadable().is_some() || other.partitions.values().any(|view| Absence::of(&view.borrow(), now_ms).is_some());
+        line(format_args!("query_region_missing{{region=\"{}\"}} {}", other.name, u8::from(is_missing)));
     }
     text
 }

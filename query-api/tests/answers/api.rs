@@ -158,7 +158,8 @@ async fn health_and_status() {
 async fn a_part_that_is_gone_says_nothing_of_itself() {
     let fixture = fixture();
     std::fs::remove_dir_all(fixture.folder().join("files/parts")).unwrap();
-    refused(&fixture, post(KEY, &query("a.example")), 503, "The query cannot be answered at the moment. Please try again.").await;
+    let text = "A file with events of this period is damaged and is not read. Other periods can be asked for; an operator rebuilds it with `weir repair`.";
+    refused(&fixture, post(KEY, &query("a.example")), 503, text).await;
     assert_eq!(fixture.engine.attached_parts(), 0);
 }
 

@@ -4,30 +4,30 @@ use crate::fixture::{Fixture, KEY, Layout, NOW_MS, Visit, at};
 use crate::served::{json, root, run, serve, tool};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 use weir_rollup::row::Opening;
 
-/// Airbyte reads up to the day that its own clock shows.
-fn yesterday() -> NaiveDate {
-    DateTime::<Utc>::from(std::time::SystemTime::now()).date_naive() - Days::new(1)
-}
-
-fn fixture(day: NaiveDate) -> Fixture {
+/// Three page views of two visitors on a day, and one a minute before now.
+fn fixture(day: NaiveDate, now_ms: u64) -> Fixture {
     let time = |clock: &str| at(&format!("{day}T{clock}Z"));
     let visit =
         |id: u64, source: &str| Visit::new(id, Opening { visitor_id: id, source: source.to_owned(), ..Opening::default() });
     let (one, two, now) = (visit(1, "Google"), visit(2, ""), visit(3, "Google"));
-    Fixture::new(&Layout::sealed(&[
+    let fixture = Fixture::new(&Layout::sealed(&[
         one.event(1, time("08:00:00"), "pageview", "/", &[]),
         one.event(2, time("08:01:00"), "pageview", "/docs", &[]),
         two.event(3, time("09:00:00"), "pageview", "/docs", &[]),
-        now.event(4, NOW_MS as i64 - 60_000, "pageview", "/", &[]),
-    ]))
+        now.event(4, now_ms as i64 - 60_000, "pageview", "/", &[]),
+    ]));
+    fixture.now_ms.store(now_ms, Ordering::Relaxed);
+    fixture
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plausible_mcp() {
     let day = NaiveDate::from_ymd_opt(2026, 11, 19).unwrap();
-    let fixture = fixture(day);
+    let fixture = fixture(day, NOW_MS);
     let url = serve(&fixture).await;
     let range = format!("{day},{day}");
     let calls = json!([
@@ -63,10 +63,12 @@ async fn plausible_mcp() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn airbyte_source_plausible() {
-    let day = yesterday();
-    let fixture = fixture(day);
+    // It reads up to the day that its own clock shows. Two days before it, no visit of this minute can fall.
+    let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let day = DateTime::<Utc>::from_timestamp_millis(now_ms as i64).unwrap().date_naive() - Days::new(2);
+    let fixture = fixture(day, now_ms);
     let url = serve(&fixture).await;
-    let start = day - Days::new(2);
+    let start = day - Days::new(1);
     let file = |name: &str, content: &Value| {
         let path = fixture.folder().join(name);
         std::fs::write(&path, content.to_string()).unwrap();

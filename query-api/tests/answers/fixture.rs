@@ -26,6 +26,7 @@ use weir_query_api::engine::{Engine, EngineConfig};
 use weir_query_api::http;
 use weir_query_api::limits::{LimitSettings, Limits};
 use weir_query_api::operator::{Operator, OperatorActions};
+use weir_query_api::regions::OtherRegion;
 use weir_query_api::revision::Revisions;
 use weir_query_api::service::Service;
 use weir_query_api::tail::{Condition, PartitionView, TailLedger};
@@ -111,33 +112,13 @@ impl Fixture {
             parts_max: 4,
         })
         .unwrap();
-        let parts = layout.parts.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
-        let parts = parts.map(|(index, rows)| write_part(&store, &index.to_string(), rows)).collect();
-        let (mut tables, mut ledgers) = (Vec::new(), Vec::new());
-        for rows in &layout.tables {
-            let table = engine.create_table().unwrap();
-            table.append(rows).unwrap();
-            tables.push(Arc::new(table));
-            ledgers.push(Arc::new(ledger_of(rows)));
-        }
-        let view = PartitionView {
-            manifest: Some(Arc::new(manifest(parts, layout.sealed_seq, 42))),
-            tables,
-            ledgers,
-            ledger_alarm: None,
-            sealed_seq: layout.sealed_seq,
-            folded_seq: layout.folded_seq,
-            tail_rows: layout.tables.iter().map(|rows| rows.len() as u64).sum(),
-            watermark_ms: NOW_MS - 250,
-            condition: Condition::Live,
-            is_ready: true,
-            stream: (1, layout.folded_seq),
-        };
+        let view = view(&engine, &store, "", layout);
         let (partition, receiver) = watch::channel(Arc::new(view));
         let now_ms: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(NOW_MS)));
         let service = Service {
             engine: Arc::clone(&engine),
             directory,
+            others: Vec::new(),
             revisions: Revisions::new(store.clone(), "local", [0].into_iter()),
             store,
             region: "local".to_owned(),
@@ -159,10 +140,27 @@ impl Fixture {
         http::router(Arc::new(self.bare()))
     }
 
+    /// The same service with another region, `away`, beside its own: that region, and the way to tell a view of it. Its parts have names of their own.
+    pub(crate) fn beside(&self, layout: &Layout) -> (Router, watch::Sender<Arc<PartitionView>>, Arc<OtherRegion>) {
+        self.beside_in(layout, "UTC")
+    }
+
+    /// The same where site 1 has its days in a zone.
+    pub(crate) fn beside_in(&self, layout: &Layout, zone: &str) -> (Router, watch::Sender<Arc<PartitionView>>, Arc<OtherRegion>) {
+        let store = Store::local(&self.folder.path().join("away")).unwrap();
+        let (sender, receiver) = watch::channel(Arc::new(view(&self.engine, &store, "away-", layout)));
+        let other = Arc::new(OtherRegion::new("away", store, BTreeMap::from([(0, receiver)])));
+        let cache = FigureCache::new(10_000_000);
+        let service = Service { others: vec![Arc::clone(&other)], cache, ..self.bare() };
+        service.directory.take_site(&site(1, "a.example", zone, 0));
+        (http::router(Arc::new(service)), sender, other)
+    }
+
     fn bare(&self) -> Service {
         Service {
             engine: Arc::clone(&self.engine),
             directory: directory(&json!({})),
+            others: Vec::new(),
             revisions: Revisions::new(self.service.store.clone(), "local", [0].into_iter()),
             store: self.service.store.clone(),
             region: "local".to_owned(),
@@ -198,6 +196,34 @@ impl Fixture {
     /// The results as lines: dimensions, then metrics.
     pub(crate) async fn results(&self, query: Value) -> Vec<String> {
         lines(&self.answer(query).await)
+    }
+}
+
+/// A layout as a view, its parts written into a store.
+fn view(engine: &Arc<Engine>, store: &Store, prefix: &str, layout: &Layout) -> PartitionView {
+    let parts = layout.parts.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
+    let parts = parts.map(|(index, rows)| write_part(store, &format!("{prefix}{index}"), rows)).collect();
+    let (mut tables, mut ledgers) = (Vec::new(), Vec::new());
+    for rows in &layout.tables {
+        let table = engine.create_table().unwrap();
+        table.append(rows).unwrap();
+        tables.push(Arc::new(table));
+        ledgers.push(Arc::new(ledger_of(rows)));
+    }
+    PartitionView {
+        manifest: Some(Arc::new(manifest(parts, layout.sealed_seq, 42))),
+        tables,
+        ledgers,
+        asked: Vec::new(),
+        ledger_alarm: None,
+        sealed_seq: layout.sealed_seq,
+        folded_seq: layout.folded_seq,
+        tail_rows: layout.tables.iter().map(|rows| rows.len() as u64).sum(),
+        watermark_ms: NOW_MS - 250,
+        condition: Condition::Live,
+        is_ready: true,
+        stream: (1, layout.folded_seq),
+        heard_ms: NOW_MS,
     }
 }
 

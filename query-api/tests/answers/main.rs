@@ -11,7 +11,9 @@ mod cache;
 mod clients;
 mod comparisons;
 mod contract;
+mod damage;
 mod engine;
+mod erasures;
 mod fixture;
 mod goals;
 mod goals_property;
@@ -24,7 +26,11 @@ mod operator;
 mod pages;
 mod property;
 mod recipes;
+mod regions;
 mod revisions;
+#[path = "../support/rolled.rs"]
+mod rolled;
+mod rollups;
 #[path = "../support/sealed.rs"]
 mod sealed;
 mod served;

@@ -12,7 +12,7 @@ const MIDNIGHT_MS: i64 = NOW_MS as i64 / (24 * HOUR_MS) * 24 * HOUR_MS - 24 * HO
 
 /// Visits around a midnight: their openings, and events with time after the first, name and page.
 #[derive(Clone, Debug)]
-struct Story {
+pub(crate) struct Story {
     visitor: u64,
     source: &'static str,
     bot: bool,
@@ -20,7 +20,7 @@ struct Story {
     events: Vec<(i64, &'static str, &'static str)>,
 }
 
-fn story() -> impl Strategy<Value = Story> {
+pub(crate) fn story() -> impl Strategy<Value = Story> {
     let event = (
         0_i64..29 * 60_000,
         prop::sample::select(vec!["pageview", "pageview", "Signup", "engagement"]),
@@ -38,7 +38,7 @@ fn story() -> impl Strategy<Value = Story> {
     )
 }
 
-fn rows(stories: &[Story], order: &[usize]) -> Vec<EventRow> {
+pub(crate) fn rows(stories: &[Story], order: &[usize]) -> Vec<EventRow> {
     let mut rows = Vec::new();
     for (index, story) in stories.iter().enumerate() {
         let opening = Opening {
@@ -84,7 +84,7 @@ pub(crate) fn divide(rows: &[EventRow], picks: &[usize], tail: usize) -> Layout 
     Layout { parts, tables, sealed_seq: sealed as u64, folded_seq: rows.len() as u64 }
 }
 
-fn queries() -> Vec<Value> {
+pub(crate) fn queries() -> Vec<Value> {
     let visits = json!(["visitors", "visits", "pageviews", "bounce_rate", "visit_duration", "events"]);
     let day = json!(["2026-11-20", "2026-11-20"]);
     let hours = json!(["2026-11-19T22:10:00Z", "2026-11-20T03:59:59Z"]);

@@ -1,6 +1,7 @@
 //! The whole service on a real nats-server, with the permissions of its role: freshness, new heads, outages, keys.
 #![expect(clippy::unwrap_used, reason = "a test ends where its surroundings fail")]
 
+mod home;
 mod region;
 mod replay;
 #[path = "../support/sealed.rs"]

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use weir_event::model::{Event, EventBatch};
 use weir_event::{codec, subject};
 use weir_query_api::limits::LimitSettings;
-use weir_query_api::{Config, RunError};
+use weir_query_api::{Config, OtherRegionConfig, RunError};
 use weir_reader::heads::{self, Swap};
 use weir_reader::store::Store;
 use weir_reader::stream::PartitionStream;
@@ -276,6 +276,12 @@ impl Region {
         }
     }
 
+    /// The region as another one sees it.
+    pub(crate) fn as_other(&self, name: &str) -> OtherRegionConfig {
+        let nats = nats_config(self.port, "query");
+        OtherRegionConfig { name: name.to_owned(), nats, partitions: 1, files: self.folder.path().join("files").into() }
+    }
+
     /// A service on the region.
     pub(crate) fn serve(&self, change: impl FnOnce(&mut Config)) -> Service {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -404,6 +410,7 @@ fn nats_config(port: u16, user: &str) -> NatsConfig {
         user: user.to_owned(),
         password: "secret".to_owned(),
         inbox_prefix: format!("_INBOX_{user}"),
+        ca_file: None,
     }
 }
 
@@ -422,7 +429,9 @@ fn nats_conf(port: u16, store: &Path) -> String {
     ];
     let subjects = streams.flat_map(|stream| apis.iter().map(move |api| format!("\"$JS.API.{}\"", api.replace('@', stream))));
     let writes = owned.iter().map(|bucket| format!("\"$KV.{bucket}.>\""));
-    let publish = subjects.chain(writes).collect::<Vec<_>>().join(", ");
+    // The Sites API asks for events to be forgotten.
+    let asks = std::iter::once("\"events.local.*\"".to_owned());
+    let publish = subjects.chain(writes).chain(asks).collect::<Vec<_>>().join(", ");
     let store = store.display();
     format!(
         "listen: \"127.0.0.1:{port}\"\n\

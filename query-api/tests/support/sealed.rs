@@ -20,6 +20,7 @@ pub(crate) fn write_part(store: &Store, id: &str, rows: &[EventRow]) -> Part {
     let (visits, ledger) = (part::visits_sql("events"), part::counted_ledger_sql("events"));
     connection.execute_batch(&format!("INSERT INTO visits {visits}; INSERT INTO ledger {ledger}; CHECKPOINT;")).unwrap();
     connection.close().map_err(|(_, error)| error).unwrap();
+    let file_checksum = Some(weir_reader::store::checksum_of_file(&path).unwrap());
     let range = |value: fn(&EventRow) -> i64| (rows.iter().map(value).min().unwrap(), rows.iter().map(value).max().unwrap());
     let (min_event_ms, max_event_ms) = range(|row| row.event_ms);
     let (min_hour_ms, max_hour_ms) = range(|row| hour_of(row.received_ms));
@@ -37,6 +38,7 @@ pub(crate) fn write_part(store: &Store, id: &str, rows: &[EventRow]) -> Part {
         rows: rows.len() as u64,
         bytes: 1,
         content_checksum: String::new(),
+        file_checksum,
         format: part::FORMAT_VERSION,
         ledger: Some(PartLedger { accepted: rows.len() as u64, min_hour_ms, max_hour_ms }),
     }
@@ -62,5 +64,9 @@ pub(crate) fn manifest(parts: Vec<Part>, sealed_seq: u64, revision: u64) -> Mani
         accepted,
         checkpoints: Vec::new(),
         promotion: None,
+        archive: Vec::new(),
+        rollups: Vec::new(),
+        erasures: Vec::new(),
+        erased: 0,
     }
 }

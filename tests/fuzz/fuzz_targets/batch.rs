@@ -7,7 +7,9 @@ use weir_event::model::{EventBatch, SCHEMA_VERSION};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(batch) = decode(SCHEMA_VERSION, data) {
-        assert!(batch.events.len() + batch.controls.len() + batch.refused.len() <= BATCH_EVENTS_MAX);
+        let records = batch.events.len() + batch.controls.len() + batch.refused.len() + batch.tombstones.len();
+        assert!(records <= BATCH_EVENTS_MAX);
+        assert_eq!(batch.slots().count(), batch.places() as usize);
         let bytes = encode(&batch);
         assert_eq!(decode(SCHEMA_VERSION, &bytes).as_ref(), Ok(&batch));
         split(&batch);

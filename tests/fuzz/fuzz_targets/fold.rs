@@ -25,20 +25,21 @@ fuzz_target!(|data: &[u8]| {
         let known: KnownIds = asked.iter().map(|retry| retry.id).filter(|id| stored.contains(id)).collect();
         let folded = fold(&mut state, &rules, &batch, Arrival { seq, stream_ms }, &known);
         let counts = folded.counts;
-        assert_eq!(folded.rows.len() as u64, counts.accepted);
+        assert_eq!(folded.rows.len() as u64 + counts.erased, counts.accepted);
         assert!(folded.rows.iter().all(|row| !known.contains(&row.event_id)), "a known event became a row again");
         stored.extend(folded.rows.iter().map(|row| row.event_id));
         if folded.duplicate_batch {
             assert!(folded.rows.is_empty() && folded.ledger.is_empty());
             continue;
         }
-        assert_eq!(counts.accepted + counts.deduplicated + counts.orphan_engagement, batch.events.len() as u64);
+        assert_eq!(counts.accepted + counts.deduplicated + counts.orphan_engagement, u64::from(batch.places()));
         assert!(counts.late <= counts.accepted && counts.bots <= counts.accepted);
         // The ledger counts the same.
         let sum =
             |count: fn(&weir_rollup::ledger::Tally) -> u64| folded.ledger.iter().map(|entry| count(&entry.tally)).sum::<u64>();
         assert_eq!((sum(|tally| tally.accepted), sum(|tally| tally.deduplicated)), (counts.accepted, counts.deduplicated));
         assert_eq!((sum(|tally| tally.late), sum(|tally| tally.bots)), (counts.late, counts.bots));
+        assert_eq!(sum(|tally| tally.erased), counts.erased);
     }
     let bytes = state.encode();
     let again = State::decode(&bytes).expect("a state that was encoded can be decoded");

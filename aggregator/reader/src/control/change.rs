@@ -1,5 +1,6 @@
 //! Changing one record of a control bucket: read, decide, write if nobody else wrote meanwhile, else decide anew.
 
+use super::home;
 use crate::backoff::Backoff;
 use crate::buckets::{self, Change, Entry};
 use crate::error::ReaderError;
@@ -30,6 +31,12 @@ pub enum ChangeError<R> {
     Contended {
         /// Its key.
         key: String,
+    },
+    /// The bucket is a copy.
+    #[error("this region has a copy of what is set up, changes are made in its home region {home}: do it there")]
+    Copied {
+        /// Name of the home.
+        home: String,
     },
     /// The server cannot be asked, or the record is damaged.
     #[error(transparent)]
@@ -62,6 +69,12 @@ pub async fn change<T: Serialize + DeserializeOwned, R>(
         let bytes = wanted.as_ref().map(|value| encode(key, value)).transpose()?;
         if bytes == entry.value {
             return Ok(Stored { value: wanted, entry });
+        }
+        if home::BUCKETS.contains(&bucket)
+            && home::is_copied(key)
+            && let Some(home) = home::home_of(jetstream, bucket).await?
+        {
+            return Err(ChangeError::Copied { home });
         }
         let sent = match bytes.clone() {
             Some(bytes) => buckets::publish_expecting(jetstream, bucket, key, entry.revision, bytes).await,

@@ -1,6 +1,7 @@
 //! Storing API keys: only their SHA-256 is kept. Bucket `WEIR_KEYS`.
 
 use super::{ChangeError, Stored, change, random};
+use crate::buckets::Entry;
 use crate::error::ReaderError;
 use async_nats::jetstream::Context;
 use sha2::{Digest, Sha256};
@@ -44,6 +45,17 @@ pub async fn all(jetstream: &Context) -> Result<Vec<(String, KeyRecord)>, Reader
 /// Forgets the key with this hash.
 pub async fn remove(jetstream: &Context, hash: &str) -> Result<Stored<KeyRecord>, ChangeError<Infallible>> {
     change(jetstream, KEYS_BUCKET, hash, |_: Option<KeyRecord>| Ok(None)).await
+}
+
+/// Forgets the keys that are for this site alone; those for several stay for the others. Gives all entries that changed.
+pub async fn remove_of_site(jetstream: &Context, site_id: u32) -> Result<Vec<Entry>, ChangeError<Infallible>> {
+    let mut entries = Vec::new();
+    for (hash, record) in all(jetstream).await? {
+        if record.site_ids() == [site_id] {
+            entries.push(remove(jetstream, &hash).await?.entry);
+        }
+    }
+    Ok(entries)
 }
 
 /// The secret that signs sessions, made by the first who asks.

@@ -3,10 +3,13 @@
 pub mod accounts;
 mod change;
 pub mod definitions;
+pub mod erasures;
+pub mod home;
 pub mod keys;
 pub mod links;
 pub mod names;
 pub mod random;
+pub mod retention;
 pub mod shields;
 pub mod sites;
 

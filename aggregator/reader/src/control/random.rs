@@ -22,6 +22,16 @@ pub fn text(characters: usize) -> Result<String, ReaderError> {
     Ok(text)
 }
 
+/// That many random bytes.
+pub(crate) fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], ReaderError> {
+    let mut bytes = [0_u8; COUNT];
+    getrandom::fill(&mut bytes).map_err(|cause| ReaderError::Request {
+        operation: "taking random bytes from the system",
+        cause: cause.to_string().into(),
+    })?;
+    Ok(bytes)
+}
+
 /// The letter or digit of a random byte; `None` for the bytes that would make some likelier than others.
 fn base62(byte: u8) -> Option<char> {
     (byte < 248).then(|| ALPHABET.get(usize::from(byte % 62)).map(|letter| char::from(*letter))).flatten()

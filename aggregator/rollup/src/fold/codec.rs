@@ -1,6 +1,7 @@
 //! The state as bytes: what a restart continues from.
 
 use super::State;
+use super::dedupe::Ids;
 use super::visits::{Visit, Visits, visit_id};
 use super::watermark;
 use crate::row::{Opening, Position};
@@ -10,7 +11,7 @@ use weir_event::Message;
 
 /// Version of the encoded state.
 pub const STATE_VERSION: u32 = 1;
-/// Largest encoded state that is read: 60 million event ids of 16 bytes, about 8,000 events a second for two hours.
+/// Largest encoded state that is read: visits are most of it, about 100 bytes each while two hours of stream time have not passed them.
 pub const STATE_BYTES_MAX: usize = 1 << 30;
 
 /// Why bytes are no state.
@@ -67,6 +68,9 @@ struct StateRecord {
     visits: Vec<VisitRecord>,
     #[prost(message, repeated, tag = "7")]
     batchers: Vec<BatcherRecord>,
+    /// Ids last seen before this minute are not known.
+    #[prost(uint64, tag = "8")]
+    ids_first_minute: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -136,13 +140,14 @@ impl State {
             version: STATE_VERSION,
             stream_ms: now,
             producers: self.producers.entries(now).into_iter().map(ProducerRecord::from).collect(),
-            ids: group_ids(&self.ids.entries(now)),
+            ids: group_ids(&self.ids.entries()),
             visits: visits
                 .iter()
                 .map(|(site_id, visitor_id, visit)| visit_record(*site_id, *visitor_id, visit, &index))
                 .collect(),
             texts: texts.into_iter().map(str::to_owned).collect(),
             batchers: self.batchers.entries(now).map(BatcherRecord::from).collect(),
+            ids_first_minute: self.ids.first_minute(),
         };
         record.encode_to_vec()
     }
@@ -160,7 +165,8 @@ impl State {
             return Err(StateError::Version { found: version, expected: STATE_VERSION });
         }
         let record = StateRecord::decode(bytes)?;
-        let mut state = Self { stream_ms: record.stream_ms, purged_ms: record.stream_ms, ..Self::default() };
+        let ids = Ids::at(record.stream_ms, record.ids_first_minute);
+        let mut state = Self { stream_ms: record.stream_ms, purged_ms: record.stream_ms, ids, ..Self::default() };
         for producer in record.producers {
             let id = (u128::from(producer.high) << 64) | u128::from(producer.low);
             state.producers.restore(id, producer.number, producer.seen_ms);

@@ -8,13 +8,10 @@ use crate::manifest::Part;
 use std::collections::HashSet;
 use weir_event::model::{Event, EventBatch};
 
-/// A retry that happened at least this long before stream time is looked up; younger ones are in the state. The state remembers twice as
-/// long: an event's time may be up to an hour after the one its first copy was given.
-const OLD_AFTER_MS: u64 = 60 * 60 * 1000;
 /// A retry that happened longer than this before stream time is taken as it is: no client sends it (an age is at most 24 hours).
-const OLD_UNTIL_MS: u64 = 25 * 60 * 60 * 1000;
+pub(super) const OLD_UNTIL_MS: u64 = 25 * 60 * 60 * 1000;
 /// Copies of one event differ in time by at most this: a client's clock and the way to the edge are not exact.
-const APART_MS: i64 = 60 * 60 * 1000;
+pub(super) const APART_MS: i64 = 60 * 60 * 1000;
 /// Rows keep their ids at least this long after they were received, measured in stream time. A lookup reaches back 26 hours, and an event
 /// is received at most a minute before it happened.
 pub const KEEP_IDS_MS: u64 = 27 * 60 * 60 * 1000;
@@ -64,7 +61,9 @@ pub fn old_retries(state: &State, batch: &EventBatch, stream_ms: u64) -> Vec<Old
         return Vec::new();
     }
     let stream_ms = state.stream_ms.max(stream_ms);
-    let asked = batch.events.iter().filter(|event| is_old(event, stream_ms) && !state.ids.knows(event.id(), stream_ms));
+    let old_after_ms = old_after_ms(state, stream_ms);
+    let is_asked = |event: &&Event| is_old(event, stream_ms, old_after_ms) && !state.ids.knows(event.id(), stream_ms);
+    let asked = batch.events.iter().filter(is_asked);
     asked.map(|event| OldRetry { site_id: event.site_id, event_ms: clamp_ms(event.event_ms), id: event.id() }).collect()
 }
 
@@ -80,8 +79,14 @@ pub fn parts_to_search<'a>(parts: &'a [Part], wanted: &'a [OldRetry]) -> impl It
     })
 }
 
+/// A retry that happened at least this long before stream time is looked up; the first copies of younger ones are in the state. It remembers an
+/// hour longer: an event's time may be up to an hour after the one its first copy was given.
+pub(super) fn old_after_ms(state: &State, stream_ms: u64) -> u64 {
+    state.ids.known_for_ms(stream_ms).saturating_sub(APART_MS.unsigned_abs())
+}
+
 /// Whether a stored copy of the event counts.
-pub(super) fn is_old(event: &Event, stream_ms: u64) -> bool {
+pub(super) fn is_old(event: &Event, stream_ms: u64, old_after_ms: u64) -> bool {
     let age_ms = stream_ms.saturating_sub(event.event_ms);
-    event.retry && event.id() != 0 && (OLD_AFTER_MS..=OLD_UNTIL_MS).contains(&age_ms)
+    event.retry && event.id() != 0 && (old_after_ms..=OLD_UNTIL_MS).contains(&age_ms)
 }

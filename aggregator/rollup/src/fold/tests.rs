@@ -1,7 +1,7 @@
 mod properties;
 
 use super::*;
-use weir_event::model::{BotMark, DeleteSite, Refused};
+use weir_event::model::{BotMark, DeleteSite, DeleteVisitor, Refused};
 
 /// 2025-01-15T12:00:00Z.
 const NOON: u64 = 1_736_942_400_000;
@@ -89,7 +89,7 @@ fn a_hand_checked_sequence_gives_these_rows() {
     assert_eq!(folded[0].counts, Counts { accepted: 2, ..Counts::default() });
     assert!(folded[1].duplicate_batch && folded[1].rows.is_empty());
     assert_eq!(folded[2].jump, Some(Jump { expected: 2, found: 3 }));
-    assert_eq!(folded[2].counts, Counts { accepted: 1, deduplicated: 1, orphan_engagement: 1, late: 0, bots: 0 });
+    assert_eq!(folded[2].counts, Counts { accepted: 1, deduplicated: 1, orphan_engagement: 1, late: 0, bots: 0, erased: 0 });
     let brief = |row: &EventRow| {
         format!(
             "{}.{} {:+} {} {} visit={:016x} interactive={} depth={:?}",
@@ -299,6 +299,23 @@ fn a_deleted_sites_visits_end_and_the_record_comes_once() {
     let controls: Vec<_> = folded.iter().flat_map(|folded| &folded.controls).map(|row| row.position).collect();
     assert_eq!(controls, [Position { seq: 1, idx: 1 }]);
     assert_eq!(visit_numbers(&rows(folded)), [0, 1, 1]);
+}
+
+#[test]
+fn a_deleted_visitors_visits_end_and_nobody_elses() {
+    let kind = ControlKind::DeleteVisitor(DeleteVisitor { site_id: 1, visitor_id: 5 });
+    let delete = Control { id: vec![1; 16], requested_ms: NOON, kind: Some(kind) };
+    let events = || vec![event(5, NOON, "pageview"), event(6, NOON, "pageview")];
+    let with = EventBatch { controls: vec![delete], ..batch(1, events()) };
+    let mut state = State::default();
+    let folded = fold_all(&mut state, &[(NOON, with), (NOON, batch(2, events()))]);
+    assert_eq!(visit_numbers(&rows(folded)), [0, 1, 2, 1]);
+    let erasure = |site_id, before_ms| Erasure { site_id, before_ms, ..Erasure::new("e".to_owned(), 1) };
+    assert!(!state.erase(&erasure(2, None)) && !state.erase(&erasure(0, Some(NOON as i64))));
+    assert!(state.erase(&Erasure { visitor_id: Some(5), ..erasure(1, None) }));
+    assert_eq!(state.live_visits(), 1);
+    assert!(state.erase(&erasure(0, Some(NOON as i64 + 1))));
+    assert_eq!(state.live_visits(), 0);
 }
 
 #[test]

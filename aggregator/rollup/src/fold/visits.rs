@@ -1,6 +1,7 @@
 //! Visits: which events of a visitor belong together.
 
 use super::IDLE_MS;
+use crate::manifest::Erasure;
 use crate::row::{Opening, Position};
 use siphasher::sip::SipHasher24;
 use std::collections::HashMap;
@@ -89,8 +90,25 @@ impl Visits {
         list.get(index).map(|visit| (index, visit.opened))
     }
 
-    pub(super) fn forget_site(&mut self, site_id: u32) {
-        self.0.retain(|(site, _), _| *site != site_id);
+    /// Forgets the visits of a site, or of one of its visitors.
+    pub(super) fn forget(&mut self, site_id: u32, visitor_id: Option<u64>) {
+        match visitor_id {
+            Some(visitor_id) => drop(self.0.remove(&(site_id, visitor_id))),
+            None => self.0.retain(|(site, _), _| *site != site_id),
+        }
+    }
+
+    /// Forgets the visits that an erasure is about; whether there were any.
+    pub(super) fn erase(&mut self, erasure: &Erasure) -> bool {
+        let before = self.0.values().map(Vec::len).sum::<usize>();
+        let is_over = |visit: &Visit| erasure.before_ms.is_none_or(|before_ms| visit.last_ms < before_ms);
+        self.0.retain(|(site_id, visitor_id), list| {
+            if erasure.is_of_site(*site_id) && erasure.visitor_id.is_none_or(|erased| erased == *visitor_id) {
+                list.retain(|visit| !is_over(visit));
+            }
+            !list.is_empty()
+        });
+        self.0.values().map(Vec::len).sum::<usize>() < before
     }
 
     pub(super) fn purge(&mut self, stream_ms: u64) {

@@ -17,6 +17,7 @@ fn part(number: usize, level: Level, min_event_ms: i64, max_event_ms: i64) -> Pa
         rows: 1,
         bytes: 1000,
         content_checksum: String::new(),
+        file_checksum: None,
         format: 1,
         ledger: None,
     }

@@ -31,7 +31,7 @@ impl Parts {
         let name = format!("part {}", self.made);
         let path = self.path().join(&name);
         let part = write(&limits(self.path()), &path, &label(&name, Level::Flush), &mut rows.to_vec(), &[]).unwrap();
-        Input { part, path }
+        Input { part, path: path.into() }
     }
 
     /// Compares two sets of rows, one part each.

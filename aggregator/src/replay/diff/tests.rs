@@ -34,10 +34,10 @@ fn the_same_rows_in_other_parts_and_without_event_ids_are_equal() {
     let listed: Vec<Part> = served.iter().map(|input| input.part.clone()).collect();
     let job = merge::plan(&listed, &merge::Limits { flush_parts: 2, ..merge::Limits::default() }).unwrap();
     let limits = limits(parts.path());
-    let keeping = Keeping { ids_from_ms: i64::MAX, ledger_apart: vec![] };
+    let keeping = Keeping { ids_from_ms: i64::MAX, ledger_apart: vec![], part_bytes: u64::MAX };
     let merged = compact::run(&limits, &Interrupt::default(), &served, &job, &keeping, &mut Outputs(&mut parts, 0)).unwrap();
     assert_eq!(merged.outputs.len(), 3);
-    let shadow = merged.outputs.into_iter().map(|output| Input { part: output.part, path: output.file }).collect();
+    let shadow = merged.outputs.into_iter().map(|output| Input { part: output.part, path: output.file.into() }).collect();
     let report = parts.report(&[sides(served, shadow)], &ALL);
     let checksum = report.partitions[0].served.checksum.clone();
     assert_eq!(checksum, part::combine_checksums(listed.iter().map(|part| part.content_checksum.as_str())).unwrap());

@@ -31,12 +31,12 @@ fn view<'a>(
     for (place, sides, inputs) in sides {
         let Sides { after_seq, through_seq, .. } = sides;
         for input in inputs.iter().filter(|input| is_touched(input, sides, site_id)) {
-            if !attached.contains_key(input.path.as_path()) {
+            if !attached.contains_key(input.path.path()) {
                 let database = format!("file{}", attached.len());
                 connection.execute_batch(&format!("ATTACH {} AS {database} (READ_ONLY)", quoted(&input.path)))?;
                 attached.insert(&input.path, database);
             }
-            let Some(database) = attached.get(input.path.as_path()) else { continue };
+            let Some(database) = attached.get(input.path.path()) else { continue };
             let of_site = site_id.map(|site_id| format!(" AND site_id = {site_id}")).unwrap_or_default();
             selects.push(format!(
                 "SELECT {place}::UINTEGER AS place, * FROM {database}.events \

@@ -1,5 +1,11 @@
 //! The command line.
 
+mod backup_options;
+mod cluster_options;
+mod delete_options;
+#[cfg(test)]
+mod documented;
+mod edge_options;
 mod key_options;
 mod rejected_options;
 mod replay_options;
@@ -7,6 +13,10 @@ mod rules_options;
 mod site_options;
 mod up_options;
 
+pub(crate) use backup_options::BackupCommand;
+pub(crate) use cluster_options::ClusterCommand;
+pub(crate) use delete_options::{DeleteCommand, DeleteOptions, RetentionCommand};
+pub(crate) use edge_options::EdgeOptions;
 pub(crate) use key_options::KeyCommand;
 pub(crate) use rejected_options::{RecoverOptions, RejectedCommand, RejectedFilter};
 pub(crate) use replay_options::{
@@ -21,8 +31,8 @@ use crate::import::Format;
 use crate::output::Output;
 use crate::session::Session;
 use crate::{
-    accounts, countries, demo, doctor, flush, haproxy, import, keys, rejected, replay, rules, service, shields, site_settings,
-    sites, status, tail, up,
+    accounts, backup, cluster, countries, delete, demo, doctor, edge, flush, haproxy, import, keys, rejected, replay, rules,
+    service, shields, site_settings, sites, status, tail, up,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -33,7 +43,7 @@ use std::time::Duration;
 /// Weir: web analytics from the edge to a dashboard.
 ///
 /// State lies in the folder `WEIR_HOME` (default: .weir in the current folder). Commands other than `up` and `demo` find the running system
-/// through its file run.json. Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `replay diff` and `rules diff`: 0 equal,
+/// through its file run.json, or a cluster through the variables `WEIR_NATS_URL` and `WEIR_NATS_PASSWORD_FILE`. Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `replay diff` and `rules diff`: 0 equal,
 /// 1 different, 2 error.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, propagate_version = true, disable_help_subcommand = true)]
@@ -55,6 +65,12 @@ pub(crate) enum Command {
     Aggregator(service::AggregatorOptions),
     /// Run a query API with the dashboard. `weir up` starts one.
     QueryApi(service::QueryOptions),
+    /// Run an edge: the collector on workerd, with a configuration made from the variables, until SIGTERM; then it sends what it holds. `weir up` runs
+    /// its own.
+    Edge(Box<EdgeOptions>),
+    /// Make, provision and look at the NATS cluster of a region: several servers, TLS, a user for each role.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Add and list accounts, which own sites.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -64,6 +80,12 @@ pub(crate) enum Command {
     /// What a site does not want counted: addresses, countries, pages; and the hosts it wants counted alone.
     #[command(subcommand)]
     Shield(ShieldCommand),
+    /// Forget a site or a visitor: hidden from queries at once, then erased from files, archive and stream; receipts tell when that is final.
+    #[command(subcommand)]
+    Delete(DeleteCommand),
+    /// How long events are kept, of all sites or of single ones.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Inspect payloads that the edge refused, and send them again after a fix.
     #[command(subcommand)]
     Rejected(RejectedCommand),
@@ -85,6 +107,12 @@ pub(crate) enum Command {
     /// Make history anew after the logic was wrong: build a shadow of the files from the stream, compare, and serve it instead.
     #[command(subcommand)]
     Replay(ReplayCommand),
+    /// Look for damaged and missing files, and rebuild them from the stream: rows are folded anew with the logic as it was, and served only when their
+    /// checksum is that of before. Exit status: 0 everything is whole (again), 1 damaged files are left (`--dry-run`), 2 error.
+    Repair(RepairOptions),
+    /// Save the control plane in a file, and bring it back.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The rules that give visits their source, channel, browser, device: which are in force, and how they differ.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -138,6 +166,17 @@ pub(crate) struct ImportOptions {
     pub(crate) file: PathBuf,
 }
 
+/// What `repair` can be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RepairOptions {
+    /// Say what is damaged, and rebuild nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Read every file through and compare its checksum, instead of looking at those alone that were found damaged or are gone.
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
 /// What `tail` can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TailOptions {
@@ -160,7 +199,7 @@ impl Command {
     /// Exit status of an error that is not wrong usage: of the commands that compare it is 2, since 1 says that they found a difference.
     pub(crate) fn status_on_error(&self) -> ExitCode {
         match self {
-            Self::Replay(ReplayCommand::Diff(_)) | Self::Rules(RulesCommand::Diff { .. }) => ExitCode::from(2),
+            Self::Replay(ReplayCommand::Diff(_)) | Self::Rules(RulesCommand::Diff { .. }) | Self::Repair(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
@@ -177,6 +216,7 @@ pub(crate) async fn run(command: Command, output: &Output) -> Result<ExitCode> {
     match command {
         Command::Replay(ReplayCommand::Diff(options)) => replay::diff(&Session::open().await?, &options, output).await,
         Command::Rules(RulesCommand::Diff { left, right }) => rules::diff(&left, &right, output).await,
+        Command::Repair(options) => replay::repair(&Session::open().await?, &options, output).await,
         other => Box::pin(act(other, output)).await.map(|()| ExitCode::SUCCESS),
     }
 }
@@ -188,6 +228,8 @@ async fn act(command: Command, output: Output) -> Result<()> {
         Command::Demo(options) => demo::run(&options, output).await,
         Command::Aggregator(options) => service::aggregator(&options).await,
         Command::QueryApi(options) => service::query_api(&options).await,
+        Command::Edge(options) => edge::run(&options).await,
+        Command::Cluster(command) => cluster(command, output).await,
         Command::Site(command) => site(command, output).await,
         Command::Shield(ShieldCommand::Add(ShieldOptions { site, kind, values })) => {
             shields::add(&Session::open().await?, &site, kind, &values, output).await
@@ -196,6 +238,13 @@ async fn act(command: Command, output: Output) -> Result<()> {
             shields::remove(&Session::open().await?, &site, kind, &values, output).await
         }
         Command::Shield(ShieldCommand::List { site }) => shields::list(&Session::open().await?, &site, output).await,
+        Command::Delete(command) => delete(command, output).await,
+        Command::Retention(RetentionCommand::Show) => delete::show_retention(&Session::open().await?, output).await,
+        Command::Retention(RetentionCommand::Set { site, days, all, how }) => {
+            // One of both is there.
+            let days = all.or(days).unwrap_or_default();
+            delete::set_retention(&Session::open().await?, site.as_deref(), days, how, output).await
+        }
         Command::Rejected(command) => rejected(command, output).await,
         Command::Account(AccountCommand::Add { name }) => accounts::add(&Session::open().await?, &name, output).await,
         Command::Account(AccountCommand::List) => accounts::list(&Session::open().await?, output).await,
@@ -206,15 +255,33 @@ async fn act(command: Command, output: Output) -> Result<()> {
         Command::Status => status::run(&Session::open().await?, output).await,
         Command::Flush { timeout } => flush::run(&Session::open().await?, Duration::from_secs(timeout), output).await,
         Command::Tail(options) => tail::run(&Session::open().await?, &options).await,
-        Command::Doctor => doctor::run(&Home::from_environment()?, output).await,
+        Command::Doctor => Box::pin(doctor::run(&Home::from_environment()?, output)).await,
         Command::Countries(CountriesCommand::Refresh { ipv4, ipv6 }) => {
             countries::refresh(&Home::from_environment()?, ipv4.as_deref(), ipv6.as_deref(), output)
         }
         Command::HaproxyConfig { bind } => haproxy::print(&Session::open().await?, bind.as_deref()),
+        Command::Backup(BackupCommand::Create { path }) => backup::create(&Session::open().await?, &path, output).await,
+        Command::Backup(BackupCommand::Restore(options)) => {
+            backup::restore(&Session::open().await?, &options.path, options.wanted(), output).await
+        }
         Command::Replay(command) => replay(command, output).await,
         Command::Rules(RulesCommand::Show(options)) => rules::show(&options, output).await,
         // Handled before the runtime starts, and by the caller.
-        Command::Reaper { .. } | Command::Rules(RulesCommand::Diff { .. }) => Ok(()),
+        Command::Reaper { .. } | Command::Repair(_) | Command::Rules(RulesCommand::Diff { .. }) => Ok(()),
+    }
+}
+
+async fn cluster(command: ClusterCommand, output: Output) -> Result<()> {
+    match command {
+        ClusterCommand::Init(options) => {
+            let (folder, wanted) = options.wanted()?;
+            cluster::init(&folder, wanted, output)
+        }
+        ClusterCommand::Provision { replicas, store_bytes_max, timeout } => {
+            let session = Session::open().await?;
+            cluster::provision(&session, replicas, store_bytes_max, Duration::from_secs(timeout), output).await
+        }
+        ClusterCommand::Status => cluster::status(&Session::open().await?, output).await,
     }
 }
 
@@ -227,6 +294,15 @@ async fn site(command: SiteCommand, output: Output) -> Result<()> {
         SiteCommand::List { collector } => sites::list(&session, &collector, output).await,
         SiteCommand::Show { domain, collector } => site_settings::show(&session, &domain, &collector, output).await,
         SiteCommand::Set { domain, options } => site_settings::set(&session, &domain, &options, output).await,
+    }
+}
+
+async fn delete(command: DeleteCommand, output: Output) -> Result<()> {
+    let session = Session::open().await?;
+    match command {
+        DeleteCommand::Site { site, events_only, how } => delete::site(&session, &site, events_only, how, output).await,
+        DeleteCommand::Visitor { site, visitor, how } => delete::visitor(&session, &site, &visitor, how, output).await,
+        DeleteCommand::Status { id } => delete::status(&session, id.as_deref(), output).await,
     }
 }
 
@@ -278,7 +354,17 @@ mod tests {
             "shield remove --site shop.example hostname *.shop.example",
             "shield list --site shop.example",
             "countries refresh",
+            "delete site shop.example --events-only --dry-run",
+            "delete site 7 --yes",
+            "delete visitor shop.example 00000000000000ff --yes",
+            "delete status",
+            "delete status 0123",
+            "retention show",
+            "retention set shop.example 30 --dry-run",
+            "retention set --all 400 --yes",
             "haproxy-config --bind *:80",
+            "backup create /var/backups/weir",
+            "backup restore /var/backups/weir --overwrite --new-stream --as-saved",
             "rejected list --site shop.example --reason url --limit 5",
             "rejected show 7",
             "rejected recover 7 8 --as-site shop.example",
@@ -310,6 +396,7 @@ mod tests {
             "replay discard --yes",
             "replay status",
             "replay to ndjson --from-seq 3 --to-seq 9 --partition 0",
+            "repair --dry-run --verify",
             "rules show",
             "rules show built-in --file channels.toml",
             "rules show 2-0123456789abcdef --out folder",
@@ -336,6 +423,12 @@ mod tests {
             "account add",
             "countries refresh --ipv4 file",
             "up --edges 0",
+            "delete site",
+            "delete visitor shop.example",
+            "delete site shop.example --yes --dry-run",
+            "retention set shop.example",
+            "retention set shop.example 30 --all 30",
+            "retention set shop.example forever",
             "rejected recover",
             "rejected recover --as-site shop.example",
             "rejected recover 7 --all",

@@ -118,7 +118,7 @@ pub(crate) struct SwitchOptions {
 /// What `replay to ndjson` can be told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NdjsonOptions {
-    /// First stream sequence of each partition. A stream that no longer has it is an error.
+    /// First sequence of each partition. One that neither archive nor stream have any more is an error.
     #[arg(long, value_name = "N", value_parser = sequence)]
     pub(crate) from_seq: u64,
     /// Last stream sequence; default: the end of the stream as it is now.

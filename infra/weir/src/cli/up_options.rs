@@ -43,7 +43,7 @@ pub(crate) struct UpOptions {
     pub(crate) test_clock_offset_ms: i64,
 }
 
-fn region_name(text: &str) -> Result<String, String> {
+pub(crate) fn region_name(text: &str) -> Result<String, String> {
     let fits = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if fits && (1..=40).contains(&text.len()) {
         Ok(text.to_owned())
@@ -52,7 +52,7 @@ fn region_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn network_list(text: &str) -> Result<String, String> {
+pub(crate) fn network_list(text: &str) -> Result<String, String> {
     let networks = Network::parse_list(text).map_err(|error| error.to_string())?;
     Ok(networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
 }

@@ -61,6 +61,7 @@ impl Batches {
             events: std::mem::take(&mut self.events),
             controls: Vec::new(),
             refused: Vec::new(),
+            tombstones: Vec::new(),
         };
         Some(Batch::new(&batch))
     }

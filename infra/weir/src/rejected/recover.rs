@@ -175,6 +175,7 @@ fn batch(record: &Rejected, identity: &Identity, event: Event) -> Batch {
         events: vec![event],
         controls: Vec::new(),
         refused: Vec::new(),
+        tombstones: Vec::new(),
     })
 }
 

@@ -4,6 +4,7 @@ mod diff;
 mod ndjson;
 mod plan;
 mod progress;
+mod repair;
 mod report;
 mod run;
 mod status;
@@ -12,6 +13,7 @@ mod switch;
 pub(crate) use diff::diff;
 pub(crate) use ndjson::to_ndjson;
 pub(crate) use plan::plan;
+pub(crate) use repair::repair;
 pub(crate) use run::run;
 pub(crate) use status::status;
 pub(crate) use switch::{discard, promote, rollback};
@@ -25,7 +27,8 @@ use weir_aggregator::replay::{Logic, Replayer, Settings, Start, Wanted};
 /// What the library needs to know of the running system.
 fn settings(session: &Session) -> Result<Settings> {
     let partitions = session.partitions(None)?;
-    Ok(Settings::new(session.client.clone(), &session.run.region, partitions, session.home.root()))
+    let settings = Settings::new(session.client.clone(), &session.run.region, partitions, session.home.root());
+    Ok(Settings { files: session.store_config()?, ..settings })
 }
 
 fn replayer(session: &Session) -> Result<Replayer> {

@@ -3,13 +3,12 @@
 use super::progress::Display;
 use super::{logic_text, name, replayer};
 use crate::cli::SwitchOptions;
-use crate::human;
-use crate::output::{Output, Usage};
+use crate::output::Output;
 use crate::session::Session;
 use crate::status::{self, PartitionStatus};
 use crate::table::{Side, Table};
-use anyhow::{Context as _, Result, bail};
-use std::io::{IsTerminal as _, Write as _};
+use crate::{consent, human};
+use anyhow::Result;
 use weir_aggregator::replay::{Discarded, ReplayError, Replayer, Status, Switched};
 
 /// A command that asks.
@@ -60,38 +59,17 @@ impl Switch {
 
 /// The library, once somebody said yes. Without a terminal, nobody can be asked: then only `--yes` will do.
 async fn agreed(switch: Switch, options: SwitchOptions) -> Result<Replayer> {
-    let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !options.yes && !can_ask {
-        let command = switch.command();
-        return Err(Usage(format!("nobody can be asked here whether to {command}: give --yes if it is meant")).into());
+    if !options.yes {
+        consent::can_be_asked(switch.command())?;
     }
     let session = Session::open().await?;
     let replayer = replayer(&session)?;
     if !options.yes {
         let status = replayer.status().await?.ok_or(ReplayError::None)?;
         let served = status::collect(&session).await?;
-        let question = format!("{}\n{} [y/N] ", announcement(switch, &status, &served), switch.question());
-        if !ask(question).await? {
-            bail!("not done: nothing was changed");
-        }
+        consent::require(&format!("{}\n{}", announcement(switch, &status, &served), switch.question())).await?;
     }
     Ok(replayer)
-}
-
-async fn ask(question: String) -> Result<bool> {
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut stderr = std::io::stderr();
-        write!(stderr, "{question}")?;
-        stderr.flush()?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
-    });
-    Ok(is_yes(&answer.await.context("asking failed")??))
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// What will happen.
@@ -207,15 +185,6 @@ mod tests {
         };
         let one = |partition, promotion| PartitionStatus { revision: 41, partition, promotion, ..status::tests::example() };
         vec![one(0, Some(promotion)), one(1, None)]
-    }
-
-    #[test]
-    fn only_a_yes_is_one() {
-        for (answer, expected) in
-            [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("n\n", false), ("yes please\n", false)]
-        {
-            assert_eq!(is_yes(answer), expected, "{answer:?}");
-        }
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use super::folder;
 use crate::home::Home;
+use crate::object_store;
 use crate::session::Session;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use weir_reader::store::Store;
+use weir_reader::store::{Store, StoreConfig};
 use weir_reader::{ReaderError, heads, manifests, rules};
 use weir_rollup::logic::LogicName;
 use weir_rollup::rules::RuleData;
@@ -148,11 +149,13 @@ pub(super) async fn of_logic(store: &Store, logic: &str) -> Result<RuleData> {
 
 /// The store of a home, which is not made here.
 pub(super) fn files(home: &Home) -> Result<Store> {
-    let root = home.path("files");
-    if !root.is_dir() {
+    let config = object_store::of(home, "commands")?;
+    if let StoreConfig::Local(root) = &config
+        && !root.is_dir()
+    {
         bail!("{} does not exist: set WEIR_HOME to the home of the system you mean", root.display());
     }
-    Ok(Store::local(&root)?)
+    Ok(Store::open(&config)?)
 }
 
 async fn stored(store: &Store, digest: &str) -> Result<RuleData> {

@@ -138,7 +138,7 @@ impl Child {
 }
 
 /// Signals a process group; one that is gone already is fine.
-pub(super) fn signal_group(id: u32, signal: Signal) {
+pub(crate) fn signal_group(id: u32, signal: Signal) {
     let Ok(group) = i32::try_from(id) else { return };
     match killpg(Pid::from_raw(group), signal) {
         Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => {}

@@ -5,7 +5,7 @@ mod log_file;
 pub(crate) mod reaper;
 mod registry;
 
-pub(crate) use child::Program;
+pub(crate) use child::{Program, signal_group};
 pub(crate) use log_file::cut as cut_log;
 pub(crate) use registry::Registry;
 

@@ -111,6 +111,6 @@ export interface Ledger {
   to: string;
   hours: ({ hour: string } & LedgerFigures)[];
   totals: LedgerFigures;
-  balance: { accepted: number; in_files: number; in_stream: number; is_balanced: boolean };
+  balance: { accepted: number; erased?: number; in_files: number; in_stream: number; is_balanced: boolean };
   meta: { watermark: string; revision: number };
 }

@@ -66,7 +66,7 @@ function Account({ answer, zone }: { answer: Answer; zone: string }) {
       <p class={missing === 0 ? "ledger-verdict" : "ledger-verdict ledger-bad"}>
         <strong>{missing === 0 ? "It adds up." : "It does not add up."}</strong> {count(totals.accepted)}{" "}
         events were accepted, {count(balance.in_files)} rows are in files and {count(balance.in_stream)} in
-        the live end: {count(missing)} lost.
+        the live end{balance.erased ? `, ${count(balance.erased)} were deleted` : ""}: {count(missing)} lost.
       </p>
       <dl class="ledger-sum">
         <Item name="Received" value={totals.received} />

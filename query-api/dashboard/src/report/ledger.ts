@@ -10,9 +10,11 @@ export function ledgerAddress(site: string, now: number): string {
   return `/api/ledger?site_id=${encodeURIComponent(site)}&from=${from}`;
 }
 
-/** Accepted events for which there is no row. */
+/** Accepted events for which there is no row though none was erased. */
 export function lost({ balance }: Pick<Ledger, "balance">): number {
-  return balance.is_balanced ? 0 : Math.max(0, balance.accepted - balance.in_files - balance.in_stream);
+  return balance.is_balanced
+    ? 0
+    : Math.max(0, balance.accepted - (balance.erased ?? 0) - balance.in_files - balance.in_stream);
 }
 
 /** Refused events of all reasons. */

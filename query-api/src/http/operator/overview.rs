@@ -3,13 +3,16 @@
 use super::admin;
 use crate::error::ApiError;
 use crate::http::status::promotion;
+use crate::regions::{Absence, OtherRegion};
 use crate::service::{Service, rfc3339};
 use crate::tail::{Condition, PartitionView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 use weir_rollup::manifest::{Level, Manifest, Part};
 
 const LEVELS: [Level; 4] = [Level::Flush, Level::Hour, Level::Day, Level::Month];
@@ -22,13 +25,38 @@ const LEVELS: [Level; 4] = [Level::Flush, Level::Hour, Level::Day, Level::Month]
 pub(super) async fn show(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     admin(&service, &headers).await?;
     let now_ms = service.clock.now_ms();
-    let partitions: Vec<Value> =
-        service.partitions.iter().map(|(number, view)| partition(*number, &view.borrow(), now_ms)).collect();
+    let own = json!({
+        "region": service.region,
+        "state": "own",
+        "home": service.directory.home(),
+        "partitions": partitions(&service.partitions, now_ms),
+    });
+    let other = |other: &Arc<OtherRegion>| {
+        json!({
+            "region": other.name,
+            "state": state(other, now_ms),
+            "reason": other.unreadable(),
+            "partitions": partitions(&other.partitions, now_ms),
+        })
+    };
     Ok(Json(json!({
         "now": rfc3339(now_ms),
         "can_act": service.operator.actions().is_ok(),
-        "regions": [{"region": service.region, "partitions": partitions}],
+        "regions": std::iter::once(own).chain(service.others.iter().map(other)).collect::<Vec<_>>(),
     })))
+}
+
+/// How another region stands: what keeps most of its partitions out of answers, `live` when nothing does.
+fn state(other: &OtherRegion, now_ms: u64) -> &'static str {
+    if other.unreadable().is_some() {
+        return Absence::Unreadable.name();
+    }
+    let absences = other.partitions.values().filter_map(|view| Absence::of(&view.borrow(), now_ms));
+    absences.min_by_key(|absence| absence.is_counted()).map_or("live", Absence::name)
+}
+
+fn partitions(views: &BTreeMap<u32, watch::Receiver<Arc<PartitionView>>>, now_ms: u64) -> Vec<Value> {
+    views.iter().map(|(number, view)| partition(*number, &view.borrow(), now_ms)).collect()
 }
 
 fn partition(number: u32, view: &PartitionView, now_ms: u64) -> Value {

@@ -150,7 +150,8 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, ApiError> {
     let call = Call::read(service, &headers, Right::ChangeSite, query.as_deref(), body).await?;
     let site = call.site(Right::ChangeSite, &site_id).await?;
-    call.service.directory.remove_site(&site).await?.map_err(|error| refusal(&error))?;
+    let (region, now_ms) = (&call.service.region, call.service.clock.now_ms());
+    call.service.directory.remove_site(&site, region, now_ms).await?.map_err(|error| refusal(&error))?;
     Ok(Json(json!({"deleted": true})))
 }
 

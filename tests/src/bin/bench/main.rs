@@ -1,6 +1,7 @@
 //! Measures the figures of `make bench` on a real system on loopback and prints them beside the aims, as a Markdown table.
 //!
 //! `weir-bench` does so; `weir-bench replay [EVENTS]` measures a replay of so many events instead (default 10,000,000; a quarter of an hour),
+//! `weir-bench soak [MINUTES [EVENTS_PER_S [EVENTS_A_REQUEST]]]` holds a steady load (default 60 minutes, 2,000 events a second, 5 a request),
 //! `weir-bench queries [all|set|mix]` questions on a year of 999 sites (`WEIR_BENCH_PYTHON` names a Python with chdb: then beside ClickHouse).
 //!
 //! Throughput is counted per second of processor time of the process concerned, because the load generator shares the machine.
@@ -11,6 +12,7 @@ mod queries;
 mod replay;
 mod report;
 mod sealing;
+mod soak;
 mod year;
 
 use anyhow::{Context as _, Result, bail};
@@ -38,11 +40,14 @@ async fn main() -> Result<()> {
         [] => None,
         ["replay"] => Some(REPLAY_EVENTS),
         ["replay", events] => Some(events.parse().context("EVENTS must be a number")?),
-        ["queries"] => return run_queries("all").await,
-        ["queries", part @ ("all" | "set" | "mix")] => return run_queries(part).await,
+        ["soak", rest @ ..] => return Box::pin(run_soak(rest)).await,
+        ["queries"] => return Box::pin(run_queries("all")).await,
+        ["queries", part @ ("all" | "set" | "plain" | "mix")] => return Box::pin(run_queries(part)).await,
         // The service that `queries` asks, in a process of its own.
         ["serve", port, nats_port, work] => return year::serve(port.parse()?, nats_port.parse()?, Path::new(work)).await,
-        _ => bail!("weir-bench | weir-bench replay [EVENTS] | weir-bench queries [all|set|mix]"),
+        _ => bail!(
+            "weir-bench | weir-bench replay [EVENTS] | weir-bench soak [MINUTES [EVENTS_PER_S [EVENTS_A_REQUEST]]] | weir-bench queries [all|set|mix]"
+        ),
     };
     let within = if replay.is_some() { REPLAY_WITHIN } else { RUN_WITHIN };
     let measuring = async {
@@ -52,6 +57,18 @@ async fn main() -> Result<()> {
         }
     };
     tokio::time::timeout(within, measuring).await.with_context(|| format!("the benchmark takes longer than {within:?}"))?
+}
+
+async fn run_soak(numbers: &[&str]) -> Result<()> {
+    let numbers = numbers.iter().map(|number| number.parse::<u64>().ok().filter(|number| *number > 0));
+    let numbers = numbers.collect::<Option<Vec<_>>>().context("MINUTES, EVENTS_PER_S and EVENTS_A_REQUEST must be numbers")?;
+    let number = |index: usize, default: u64| numbers.get(index).copied().unwrap_or(default);
+    let plan = soak::Plan { minutes: number(0, 60), events_per_s: number(1, 2_000), events_a_request: number(2, 5) };
+    let (mut report, started) = (Report::new(), Instant::now());
+    let weir = Weir::start().await?;
+    let within = Duration::from_secs(plan.minutes * 60) + RUN_WITHIN;
+    tokio::time::timeout(within, soak::measure(&weir, plan, &mut report)).await.context("the soak takes too long")??;
+    report.print(started.elapsed())
 }
 
 async fn run_queries(part: &str) -> Result<()> {

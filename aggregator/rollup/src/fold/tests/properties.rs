@@ -1,4 +1,6 @@
 use super::*;
+use crate::erase::{RowOf, erase_batch};
+use crate::manifest::Subject;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -72,10 +74,11 @@ fn retried_steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// What a flushed part and a merge leave: rows, some of them without their ids.
-fn fold_with_store(steps: &[Step], flushes: &[bool], merges: &[bool]) -> Vec<Folded> {
+/// What a flushed part and a merge leave: rows, some of them without their ids. The state forgets ids past a number.
+fn fold_with_store(steps: &[Step], flushes: &[bool], merges: &[bool], ids_max: usize) -> Vec<Folded> {
     let rules = rules();
     let (mut state, mut pending, mut stored) = (State::default(), Vec::<EventRow>::new(), Vec::<EventRow>::new());
+    state.ids.max = ids_max;
     let mut all = Vec::new();
     for (index, (stream_ms, batch)) in batches(steps).iter().enumerate() {
         let wanted = old_retries(&state, batch, *stream_ms);
@@ -87,6 +90,7 @@ fn fold_with_store(steps: &[Step], flushes: &[bool], merges: &[bool]) -> Vec<Fol
         if flushes[index] {
             stored.append(&mut pending);
             state = State::decode(&state.encode()).unwrap();
+            state.ids.max = ids_max;
         }
         if merges[index] {
             let keep_from_ms = (state.stream_ms() - KEEP_IDS_MS) as i64;
@@ -113,6 +117,50 @@ proptest! {
         let mut again = State::default();
         fold_all(&mut again, &batches);
         prop_assert_eq!(again.encode(), state.encode());
+    }
+
+    #[test]
+    fn what_is_left_of_erased_batches_gives_the_rows_that_nothing_covers(
+        steps in steps(),
+        at in 0..25_usize,
+        visitor in 0..4_u64,
+        is_whole in any::<bool>(),
+    ) {
+        let mut batches = batches(&steps);
+        let at = at % batches.len();
+        let kind = if is_whole {
+            ControlKind::DeleteSite(DeleteSite { site_id: 1 })
+        } else {
+            ControlKind::DeleteVisitor(DeleteVisitor { site_id: 1, visitor_id: visitor })
+        };
+        batches[at].1.controls = vec![Control { id: vec![1; 16], requested_ms: 1, kind: Some(kind) }];
+        let whole = fold_all(&mut State::default(), &batches);
+        let erasure = Erasure::of_control(&whole[at].controls[0]).unwrap();
+        let found: BTreeMap<Position, RowOf> = whole
+            .iter()
+            .flat_map(|folded| &folded.rows)
+            .map(|row| (row.position, RowOf { visitor_id: row.opening.visitor_id, bot: row.opening.bot > 0 }))
+            .collect();
+        let mut stream_ms = 0;
+        let mut left = batches.clone();
+        for (index, (arrived_ms, batch)) in left.iter_mut().enumerate() {
+            stream_ms = stream_ms.max(*arrived_ms);
+            let arrival = Arrival { seq: index as u64 + 1, stream_ms };
+            erase_batch(batch, arrival, std::slice::from_ref(&erasure), |position| found.get(&position).copied());
+        }
+        let again = fold_all(&mut State::default(), &left);
+        prop_assert!(!is_whole || left[..=at].iter().all(|(_, batch)| batch.events.is_empty()));
+        for (whole, again) in whole.iter().zip(&again) {
+            let kept: Vec<&EventRow> = whole.rows.iter().filter(|row| !erasure.covers(&Subject::from(*row))).collect();
+            prop_assert_eq!(&again.rows.iter().collect::<Vec<_>>(), &kept);
+            prop_assert_eq!(again.counts.erased, (whole.rows.len() - kept.len()) as u64);
+            prop_assert_eq!(Counts { erased: 0, ..again.counts }, whole.counts);
+            let mut ledger = again.ledger.clone();
+            for entry in &mut ledger {
+                entry.tally.erased = 0;
+            }
+            prop_assert_eq!(&ledger, &whole.ledger);
+        }
     }
 
     #[test]
@@ -194,10 +242,13 @@ proptest! {
         steps in retried_steps(),
         flushes in proptest::collection::vec(any::<bool>(), 60),
         merges in proptest::collection::vec(any::<bool>(), 60),
+        ids_max in prop_oneof![Just(usize::MAX), 1..20_usize],
     ) {
         // One store that never flushes or forgets, and one that does as it is told.
-        let whole = fold_with_store(&steps, &[false; 60], &[false; 60]);
-        let divided = fold_with_store(&steps, &flushes, &merges);
+        let whole = fold_with_store(&steps, &[false; 60], &[false; 60], ids_max);
+        let divided = fold_with_store(&steps, &flushes, &merges, ids_max);
+        let remembering = fold_with_store(&steps, &[false; 60], &[false; 60], usize::MAX);
+        prop_assert_eq!(&whole, &remembering, "what the state forgets is found in the rows");
         prop_assert_eq!(&divided, &whole);
         let rows = rows(whole);
         let mut ids: Vec<(u128, i64)> = rows.iter().map(|row| (row.event_id, row.event_ms)).collect();

@@ -1,5 +1,6 @@
 //! The year in files: folded by the real fold, written by the aggregator's own writer into the parts that merging leaves. Kept for the next run.
 
+use super::rollups;
 use super::traffic::{DAY_MS, Days, SEALED_MS};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use weir_event::model::EventBatch;
 use weir_reader::store::Store;
 use weir_rollup::fold::{self, Arrival, KnownIds, State};
 use weir_rollup::ledger::{self, Book, Entry, HOUR_MS, Tally, hour_of};
-use weir_rollup::manifest::{Level, Part};
+use weir_rollup::manifest::{Level, Part, Rollup};
 use weir_rollup::row::EventRow;
 use weir_rollup::rules::Rules;
 
@@ -27,6 +28,9 @@ const FLUSH_MS: i64 = 300_000;
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Partition {
     pub(crate) parts: Vec<Part>,
+    /// Made from the parts; kept beside them.
+    #[serde(skip)]
+    pub(crate) rollups: Vec<Rollup>,
     /// What the live end begins with. Its rows are also in a part that no manifest names, for the other database.
     pub(crate) live: Part,
     pub(crate) sealed_seq: u64,
@@ -62,6 +66,12 @@ pub(crate) fn partitions() -> Result<Vec<Partition>> {
 }
 
 fn of_partition(folder: &Path, partition: u32) -> Result<Partition> {
+    let mut made = parts_of(folder, partition)?;
+    made.rollups = rollups::of_partition(folder, partition, &made)?;
+    Ok(made)
+}
+
+fn parts_of(folder: &Path, partition: u32) -> Result<Partition> {
     let done = folder.join(format!("partition-{partition}.json"));
     if let Ok(text) = std::fs::read_to_string(&done) {
         return Ok(serde_json::from_str(&text)?);
@@ -121,7 +131,7 @@ impl<'a> Writer<'a> {
         let parts = std::mem::take(&mut self.parts);
         self.close(i64::MAX)?;
         let live = self.parts.pop().context("the live end has no events")?;
-        Ok(Partition { parts, live, sealed_seq, state, messages })
+        Ok(Partition { parts, rollups: Vec::new(), live, sealed_seq, state, messages })
     }
 
     fn fold(&mut self, events: Vec<weir_event::model::Event>) -> EventBatch {

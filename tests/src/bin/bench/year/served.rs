@@ -148,6 +148,10 @@ async fn seal(jetstream: &Context, number: u32, partition: &Partition) -> Result
         accepted: Some(partition.parts.iter().map(|part| part.rows).sum()),
         checkpoints: Vec::new(),
         promotion: None,
+        archive: Vec::new(),
+        rollups: partition.rollups.clone(),
+        erasures: Vec::new(),
+        erased: 0,
     };
     let object = manifests::put(&store, &manifest, "bench").await?;
     let head = Head {
@@ -236,6 +240,7 @@ fn nats(port: u16) -> NatsConfig {
         user: String::new(),
         password: String::new(),
         inbox_prefix: String::new(),
+        ca_file: None,
     }
 }
 

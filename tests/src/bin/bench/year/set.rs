@@ -85,6 +85,21 @@ pub(crate) fn questions(span: Span) -> Vec<Question> {
             ),
         },
     ];
+    if span.unit == "time:month" {
+        // A site's year by days, and by pages.
+        set.push(Question {
+            name: "visitors by day",
+            request: list("time:day", &["visitors"]),
+            sql: graph("time:day").replace(", coalesce(p, 0)", ""),
+        });
+        set.push(Question {
+            name: "visitors by page",
+            request: list("event:page", &["visitors"]),
+            sql: format!(
+                "SELECT pathname AS d, uniqExact(visitor_id) AS v FROM {{events}} GROUP BY d ORDER BY v DESC, d LIMIT {LIMIT}"
+            ),
+        });
+    }
     set.push(Question {
         name: "graph of one page",
         request: json!({"metrics": ["visitors"], "dimensions": [span.unit], "filters": [["is", "event:page", ["/section-1/page-1"]]]}),

@@ -1,9 +1,26 @@
 //! The object store: parts, manifests, states. Names are relative to its root.
 //!
-//! What is put here survives a power failure once the call returns: the file and the folders above it are synced.
+//! What is put here survives a power failure once the call returns. What is read as a file was found whole before: its checksum is compared when this process
+//! uses it first, and after each download. One that differs is set aside and never served.
+
+mod bucket;
+mod cache;
+mod config;
+mod damage;
+mod file;
+mod files;
+mod folder;
+mod verified;
+
+pub use config::{CACHE_BYTES_MAX, S3Config, S3Key, StoreConfig};
+pub use damage::{QUARANTINE, quarantined_name};
+pub use file::LocalFile;
 
 use crate::error::ReaderError;
+use bucket::Bucket;
 use bytes::Bytes;
+use cache::Cache;
+use damage::Damage;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -11,13 +28,25 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
+use verified::Verified;
 use weir_rollup::manifest::ObjectRef;
 
-/// The objects of a region, in a folder of this machine.
+/// The objects of a region. Cheap to clone; clones share what they know.
 #[derive(Clone, Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    root: PathBuf,
+    place: Place,
+    verified: Arc<Verified>,
+    damage: Arc<Damage>,
+}
+
+/// Where objects are as files.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a bucket, with a cache on this machine.
+    Bucket(Arc<Bucket>),
 }
 
 /// An object as a listing tells it.
@@ -36,7 +65,30 @@ pub fn checksum(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// SHA-256 of a file's bytes in lower-case hex. Blocks.
+pub fn checksum_of_file(file: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(file)?, &mut hasher)?;
+    Ok(hex::encode(hasher.finalize()))
+}
+
 impl Store {
+    /// The store that the settings name.
+    ///
+    /// # Errors
+    /// When its folder, or that of its cache, cannot be used. Whether a bucket is there shows at its first use.
+    pub fn open(config: &StoreConfig) -> Result<Self, ReaderError> {
+        let config = match config {
+            StoreConfig::Local(root) => return Self::local(root),
+            StoreConfig::S3(config) => config,
+        };
+        let objects = bucket::connect(config)?;
+        let cache = Cache::open(&config.cache, config.cache_bytes_max)
+            .map_err(|cause| ReaderError::store("open", &config.cache.display().to_string(), cause))?;
+        let bucket = Bucket { objects: Arc::clone(&objects), cache };
+        Ok(Self::new(objects, Place::Bucket(Arc::new(bucket))))
+    }
+
     /// The store below `root` (`$WEIR_HOME/files`), which is made if it is missing.
     pub fn local(root: &Path) -> Result<Self, ReaderError> {
         let failed = |cause: std::io::Error| ReaderError::store("open", &root.display().to_string(), cause);
@@ -45,13 +97,11 @@ impl Store {
         let objects = LocalFileSystem::new_with_prefix(&root)
             .map_err(|cause| ReaderError::store("open", &root.display().to_string(), cause))?
             .with_fsync(true);
-        Ok(Self { objects: Arc::new(objects), root })
+        Ok(Self::new(Arc::new(objects), Place::Folder(root)))
     }
 
-    /// Where an object lies on this machine, for DuckDB to attach. Says nothing about whether it exists.
-    pub fn local_path(&self, name: &str) -> Result<PathBuf, ReaderError> {
-        let path = object_path(name)?;
-        Ok(path.parts().fold(self.root.clone(), |path, part| path.join(part.as_ref())))
+    fn new(objects: Arc<dyn ObjectStore>, place: Place) -> Self {
+        Self { objects, place, verified: Arc::default(), damage: Arc::default() }
     }
 
     /// Writes an object whole. Writing it again replaces it.
@@ -62,19 +112,10 @@ impl Store {
         Ok(reference)
     }
 
-    /// Takes a finished file of the same disk in as an object: synced, then moved. Blocks: call it on a blocking thread.
-    pub fn adopt(&self, file: &Path, name: &str) -> Result<(), ReaderError> {
-        let target = self.local_path(name)?;
-        move_durably(file, &target, &self.root).map_err(|cause| ReaderError::store("adopt", name, cause))
-    }
-
     /// Reads an object whole, if it has at most `limit_bytes`.
     pub async fn get(&self, name: &str, limit_bytes: u64) -> Result<Bytes, ReaderError> {
         let path = object_path(name)?;
-        let failed = |cause: object_store::Error| match cause {
-            object_store::Error::NotFound { .. } => ReaderError::ObjectMissing { name: name.to_owned() },
-            cause => ReaderError::store("get", name, cause),
-        };
+        let failed = |cause: object_store::Error| bucket::missing_or(name, "get", cause);
         let found = self.objects.get(&path).await.map_err(failed)?;
         if found.meta.size > limit_bytes {
             return Err(ReaderError::ObjectTooLarge { name: name.to_owned(), size_bytes: found.meta.size, limit_bytes });
@@ -123,21 +164,6 @@ fn object_path(name: &str) -> Result<ObjectPath, ReaderError> {
     ObjectPath::parse(name).map_err(|_| wrong())
 }
 
-/// Moves a file so that it is whole and in its place after a power failure.
-fn move_durably(file: &Path, target: &Path, root: &Path) -> std::io::Result<()> {
-    std::fs::File::open(file)?.sync_all()?;
-    let folder = target.parent().unwrap_or(root);
-    if !folder.is_dir() {
-        std::fs::create_dir_all(folder)?;
-        // The new folders' own entries must survive too.
-        for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
-            std::fs::File::open(above)?.sync_all()?;
-        }
-    }
-    std::fs::rename(file, target)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +194,7 @@ mod tests {
         let (folder, store) = store();
         let file = folder.path().join("work.duckdb");
         std::fs::write(&file, "part").unwrap();
-        store.adopt(&file, "parts/local-0/x.duckdb").unwrap();
+        store.put_file(&file, "parts/local-0/x.duckdb").await.unwrap();
         assert!(!file.exists());
         let listed = store.list("parts/local-0").await.unwrap();
         assert_eq!(
@@ -187,5 +213,29 @@ mod tests {
             assert!(matches!(store.local_path(name), Err(ReaderError::Name { .. })), "{name:?}");
         }
         assert!(store.local_path("parts/local-0/x.duckdb").unwrap().ends_with("files/parts/local-0/x.duckdb"));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_found_set_aside_and_put_back_when_it_is_whole() {
+        let (_folder, store) = store();
+        let name = "parts/local-0/x.duckdb";
+        let object = store.put(name, Bytes::from_static(b"part")).await.unwrap();
+        let fetched = store.fetch(name, Some(&object.checksum)).await.unwrap();
+        assert_eq!(std::fs::read(fetched.path()).unwrap(), b"part");
+        assert!(matches!(store.fetch("parts/local-0/y", Some("ab")).await, Err(ReaderError::ObjectMissing { .. })));
+        // Another process, which has not looked at it yet.
+        let other = Store::local(&store.local_path("parts").unwrap().join("..")).unwrap();
+        std::fs::write(fetched.path(), b"pArt").unwrap();
+        assert!(matches!(other.fetch(name, Some(&object.checksum)).await, Err(ReaderError::Damaged { .. })));
+        assert!(!fetched.path().exists());
+        assert!(matches!(store.fetch_blocking(name, Some(&object.checksum)), Err(ReaderError::Damaged { .. })));
+        assert_eq!((other.damaged_count(), store.damaged_count()), (1, 1));
+        assert_eq!(store.damaged("parts/local-0").await.unwrap(), [name]);
+        assert_eq!(store.damaged("parts/local-1").await.unwrap(), [""; 0]);
+        assert!(!store.restore(name, &object.checksum).await.unwrap());
+        std::fs::write(store.local_path(&quarantined_name(name)).unwrap(), b"part").unwrap();
+        assert!(store.restore(name, &object.checksum).await.unwrap());
+        assert_eq!(store.damaged("parts").await.unwrap(), [""; 0]);
+        store.fetch(name, Some(&object.checksum)).await.unwrap();
     }
 }
