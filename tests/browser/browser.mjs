@@ -33,7 +33,7 @@ export async function browse(work, { expected = [], context: own = {} } = {}) {
 
 /** Gathers what a page complains about, but for what is expected. */
 export function listen(page, complaints, expected = []) {
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const complain = (text) => {
     if (!expected.some((one) => one.test(text))) complaints.push(text);
   };

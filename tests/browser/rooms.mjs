@@ -31,7 +31,7 @@ export async function get(key, path) {
 
 /** Waits until what `look` finds is this, as JSON. */
 export async function becomes(what, look, wanted) {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   const text = JSON.stringify(wanted);
   for (;;) {
     const found = JSON.stringify(await look());

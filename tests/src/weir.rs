@@ -267,6 +267,8 @@ impl Weir {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("WEIR_HOME", &self.home)
             .envs(["WEIR_COLLECTOR_PORT", "WEIR_QUERY_PORT", "WEIR_NATS_PORT"].map(|name| (name, "0")))
+            // At its own low priority a replay stands still beside tests that take whole processors.
+            .env("WEIR_REPLAY_NICE", "0")
             .envs(self.options.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         command
     }

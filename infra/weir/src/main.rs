@@ -67,8 +67,8 @@ fn main() -> ExitCode {
         };
     }
     let on_error = arguments.command.status_on_error();
-    if arguments.command.is_background_work() {
-        priority::lower();
+    if let Some(nice) = arguments.command.background_nice() {
+        priority::lower(nice);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

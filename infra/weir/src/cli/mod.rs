@@ -204,9 +204,12 @@ impl Command {
         }
     }
 
-    /// Live ingestion comes before it.
-    pub(crate) fn is_background_work(&self) -> bool {
-        matches!(self, Self::Replay(ReplayCommand::Run(_)))
+    /// The niceness of what live ingestion comes before.
+    pub(crate) fn background_nice(&self) -> Option<u8> {
+        match self {
+            Self::Replay(ReplayCommand::Run(options)) => Some(options.nice),
+            _ => None,
+        }
     }
 }
 
@@ -388,7 +391,7 @@ mod tests {
             "replay plan --from-time 2026-11-21T10:00:00Z --partition 1 --rules folder",
             "replay run",
             "replay run --rules folder",
-            "replay run --from-seq 1 --built-in --lag-target-ms 100 --memory-limit-mb 256",
+            "replay run --from-seq 1 --built-in --lag-target-ms 100 --memory-limit-mb 256 --nice 5",
             "replay diff",
             "replay diff --site shop.example --limit 5",
             "replay promote --yes",

@@ -9,7 +9,7 @@ use weir_aggregator::replay::Start;
 pub(crate) enum ReplayCommand {
     /// Say what a replay would read, rebuild and replace, and how long that takes. Nothing that is served changes; `weir replay run` remembers it.
     Plan(PlanOptions),
-    /// Build the shadow: the partitions' files as the wanted logic makes them, beside those that are served. Runs at the lowest priority and pauses
+    /// Build the shadow: the partitions' files as the wanted logic makes them, beside those that are served. Runs at a low priority and pauses
     /// while live ingestion is behind. Interrupted at any time, it goes on when it is run again. Without --from-seq and --from-time it
     /// goes on with the shadow that is there, else it does what was planned last. There is one shadow at a time.
     Run(RunOptions),
@@ -91,6 +91,10 @@ pub(crate) struct RunOptions {
     /// Pause while live ingestion is further behind than this, milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
     pub(crate) lag_target_ms: u64,
+    /// How far it gives way to others on the machine, 0–19 (niceness). At 19 it gets next to nothing beside programs that take whole processors;
+    /// it waits for live ingestion at any value.
+    #[arg(long, env = "WEIR_REPLAY_NICE", value_name = "N", default_value_t = 19, value_parser = clap::value_parser!(u8).range(0..=19))]
+    pub(crate) nice: u8,
     /// Memory of the writer of files, MB.
     #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u64).range(64..=1_000_000))]
     pub(crate) memory_limit_mb: u64,
