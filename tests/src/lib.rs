@@ -19,5 +19,6 @@ pub mod prometheus;
 pub mod query;
 pub mod scan;
 pub mod scenario;
+pub mod secrets;
 pub mod unsynced;
 pub mod weir;

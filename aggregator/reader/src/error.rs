@@ -16,6 +16,14 @@ pub enum ReaderError {
         /// What the client says.
         cause: Cause,
     },
+    /// The address of the object store is without TLS, which nobody said to be allowed.
+    #[error(
+        "the object store at {endpoint} would be reached without TLS: use https://, or set allow_http = true (WEIR_S3_ALLOW_HTTP=true) if nobody else is on that network"
+    )]
+    Plaintext {
+        /// The address.
+        endpoint: String,
+    },
     /// A request to the server failed or timed out. Trying again may work. A missing permission shows as a timeout.
     #[error("{operation} failed: {cause}")]
     Request {

@@ -25,6 +25,7 @@ mod nats_config;
 mod object_store;
 mod operator;
 mod output;
+mod plaintext;
 mod ports;
 mod priority;
 mod process;

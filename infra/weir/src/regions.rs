@@ -3,6 +3,7 @@
 use crate::home::Home;
 use crate::nats_config::Role;
 use crate::object_store::{self, Settings};
+use crate::plaintext;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ fn take(config: &mut Config, home: &Home, regions: Regions) -> Result<()> {
 }
 
 fn other(home: &Home, region: Region) -> Result<OtherRegionConfig> {
+    plaintext::refuse_nats(&region.nats_url)?;
     let password = password(&home.root().join(&region.nats_password_file))?;
     let files: StoreConfig = match (region.files, region.store) {
         (Some(folder), None) => home.root().join(folder).into(),
@@ -101,9 +103,9 @@ mod tests {
     use std::net::SocketAddr;
 
     const GOOD: &str = "home = \"us\"\n\
-        [[region]]\nname = \"us\"\nnats_url = \"nats://us:4222\"\nnats_password_file = \"us.password\"\npartitions = 2\nfiles = \"/mnt/us\"\n\
+        [[region]]\nname = \"us\"\nnats_url = \"tls://us:4222\"\nnats_password_file = \"us.password\"\npartitions = 2\nfiles = \"/mnt/us\"\n\
         [[region]]\nname = \"eu\"\nnats_url = \"x\"\nnats_password_file = \"missing\"\npartitions = 2\nfiles = \"/mnt/eu\"\n\
-        [[region]]\nname = \"ap\"\nnats_url = \"nats://ap:4222\"\nnats_user = \"reader\"\nnats_ca_file = \"ap.pem\"\nnats_password_file = \"us.password\"\npartitions = 2\n\
+        [[region]]\nname = \"ap\"\nnats_url = \"tls://ap:4222\"\nnats_user = \"reader\"\nnats_ca_file = \"ap.pem\"\nnats_password_file = \"us.password\"\npartitions = 2\n\
         [region.store]\nbucket = \"weir-ap\"\nprefix = \"ap\"\n";
 
     fn read(text: &str) -> Result<Config> {
@@ -145,6 +147,8 @@ mod tests {
                 "partitions = 4\nfiles = \"/mnt/us\"",
                 "region us has 4 partitions, this one 2",
             ),
+            ("tls://us:4222", "nats://us:4222", "without TLS"),
+            ("tls://us:4222", "tls://query:x@us:4222", "holds a user or password"),
             ("files = \"/mnt/us\"", "", "either `files"),
             ("files = \"/mnt/us\"", "file = \"/mnt/us\"", "unknown field"),
             ("nats_password_file = \"us.password\"", "nats_password_file = \"none\"", "cannot read the NATS password"),

@@ -3,6 +3,7 @@
 
 use crate::home::{Home, RunFile};
 use crate::nats_config::Role;
+use crate::plaintext;
 use crate::secrets::Secrets;
 use crate::surroundings::{CommonOptions, secret_of, surroundings};
 use anyhow::Result;
@@ -24,7 +25,8 @@ pub(crate) struct Remote {
 /// The cluster that the variables name: `WEIR_NATS_URL` with `WEIR_NATS_PASSWORD` or `WEIR_NATS_PASSWORD_FILE`; `None` without them.
 ///
 /// Beside the variables of the services: `WEIR_QUERY_URL`, `WEIR_COLLECTOR_URL`, `WEIR_EDGE_URLS` (all collectors, separated by commas: whose
-/// backlog `flush` and `status` ask for), `WEIR_EDGE_TOKEN` and `WEIR_ADMIN_KEY` (each also with `_FILE`).
+/// backlog `flush` and `status` ask for), `WEIR_EDGE_TOKEN` and `WEIR_ADMIN_KEY` (each also with `_FILE`). Token and key go to `http://` of other machines
+/// only with `WEIR_ALLOW_PLAINTEXT=1`.
 pub(crate) fn from_variables() -> Result<Option<Remote>> {
     let options = CommonOptions::from_variables()?;
     if options.nats_url.is_none() || options.password()?.is_none() {
@@ -42,12 +44,19 @@ pub(crate) fn from_variables() -> Result<Option<Remote>> {
     };
     let variable = |name: &str| std::env::var(name).unwrap_or_default().trim_end_matches('/').to_owned();
     let edges: Vec<String> = addresses(&variable("WEIR_EDGE_URLS"));
+    let query = variable("WEIR_QUERY_URL");
+    if !secrets.edge_token.is_empty() {
+        edges.iter().try_for_each(|url| plaintext::refuse_http(url, "the edge's token"))?;
+    }
+    if !secrets.admin_key.is_empty() {
+        plaintext::refuse_http(&query, "the admin key")?;
+    }
     let collector = variable("WEIR_COLLECTOR_URL");
     let run = RunFile {
         collector_url: if collector.is_empty() { edges.first().cloned().unwrap_or_default() } else { collector },
         collector_urls: edges,
         draining_edges: BTreeMap::new(),
-        query_url: variable("WEIR_QUERY_URL"),
+        query_url: query,
         nats_url: here.nats.url.clone(),
         admin_key: secrets.admin_key.clone(),
         region: here.region,

@@ -159,11 +159,24 @@ fn set<T>(field: &mut T, value: Option<T>) {
 pub(crate) fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
-    let started =
-        tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr);
+    start_discreet(lines.finish());
+}
+
+/// Starts a log that leaves out what may hold secrets, whatever `RUST_LOG` asks for.
+pub(crate) fn start_discreet(log: impl tracing::Subscriber + Send + Sync + 'static) {
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let started = log.with(filter_fn(|line| is_discreet(line.target(), *line.level()))).try_init();
     if let Err(error) = started {
         tracing::debug!(%error, "a log is there already");
     }
+}
+
+/// The NATS client writes whole answers at its debug level: what signs sessions, salts, events.
+fn is_discreet(target: &str, level: tracing::Level) -> bool {
+    level <= tracing::Level::INFO || target.split("::").next() != Some("async_nats")
 }
 
 /// Fires at SIGTERM or SIGINT. At the second one, or 30 s later, the process ends at once.
@@ -191,4 +204,24 @@ pub(crate) fn cancelled_by_signal_within(end_within: Duration) -> Result<Cancell
         std::process::exit(1);
     });
     Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_discreet;
+    use tracing::Level;
+
+    #[test]
+    fn what_goes_over_the_line_to_nats_is_in_no_log() {
+        for (target, level, expected) in [
+            ("async_nats", Level::WARN, true),
+            ("async_nats::connector", Level::INFO, true),
+            ("async_nats::jetstream::context", Level::DEBUG, false),
+            ("async_nats", Level::TRACE, false),
+            ("async_nats_like", Level::TRACE, true),
+            ("weir_reader", Level::DEBUG, true),
+        ] {
+            assert_eq!(is_discreet(target, level), expected, "{target} {level}");
+        }
+    }
 }

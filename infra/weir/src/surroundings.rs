@@ -2,6 +2,7 @@
 
 use crate::home::{Home, RunFile};
 use crate::nats_config::Role;
+use crate::plaintext;
 use crate::secrets::Secrets;
 use crate::session::nats_config;
 use anyhow::{Context as _, Result, bail};
@@ -13,7 +14,8 @@ use weir_reader::NatsConfig;
 /// comes from the variable `WEIR_NATS_PASSWORD` or a file, never from an argument, which every user of the machine can read.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct CommonOptions {
-    /// Address of NATS, like `tls://host:4222`; several separated by commas.
+    /// Address of NATS, like `tls://host:4222`; several separated by commas. Without TLS only this machine is reached, unless `WEIR_ALLOW_PLAINTEXT=1`
+    /// is set.
     #[arg(long, env = "WEIR_NATS_URL")]
     pub(crate) nats_url: Option<String>,
     /// File with the certificates (PEM) of the authority that alone is trusted for `tls://`; default: those of the system.
@@ -75,6 +77,7 @@ pub(crate) fn surroundings(options: &CommonOptions, role: Role) -> Result<Surrou
     let Some(url) = url else {
         bail!("the address of NATS is not known: set WEIR_NATS_URL, or WEIR_HOME to the home of a running `weir up`");
     };
+    plaintext::refuse_nats(&url)?;
     let mut nats = match options.password()? {
         Some(password) => {
             NatsConfig { url, user: role.user().to_owned(), password, inbox_prefix: role.inbox_prefix(), ca_file: None }

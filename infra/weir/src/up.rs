@@ -373,14 +373,11 @@ async fn cut_logs(home: Home, edges: Vec<String>, ended: CancellationToken) {
 pub(crate) fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,weir_reader=error,async_nats=error"));
-    let started = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .compact()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
-    if let Err(error) = started {
-        tracing::debug!(%error, "a log is there already");
-    }
+        .with_writer(std::io::stderr);
+    service::start_discreet(lines.finish());
 }

@@ -65,6 +65,12 @@ fn is_own_page(headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether the browser speaks TLS: whoever ends it before us says so, of several the first one. Who makes it up changes nothing but his own cookies and links.
+pub(super) fn is_over_tls(headers: &HeaderMap) -> bool {
+    let schemes = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    schemes.split(',').next().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +85,16 @@ mod tests {
         let found = headers(&[("cookie", "a=1; weir_session=abc.def ;weir_sessions=x")]);
         assert_eq!(cookie(&found, SESSION_COOKIE), Some("abc.def"));
         assert_eq!(cookie(&found, LINK_COOKIE), None);
+    }
+
+    #[test]
+    fn tls() {
+        for (scheme, expected) in
+            [("https", true), ("HTTPS", true), (" https , http", true), ("http, https", false), ("http", false), ("", false)]
+        {
+            assert_eq!(is_over_tls(&headers(&[("x-forwarded-proto", scheme)])), expected, "{scheme}");
+        }
+        assert!(!is_over_tls(&headers(&[])));
     }
 
     #[test]

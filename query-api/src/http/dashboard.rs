@@ -26,7 +26,10 @@ struct Files;
 pub(super) async fn index(headers: HeaderMap) -> Response {
     match Files::get("index.html") {
         Some(file) => serve("index.html", file, &headers),
-        None => (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT).into_response(),
+        None => {
+            let policy = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SECURITY_POLICY))];
+            (StatusCode::SERVICE_UNAVAILABLE, policy, NOT_BUILT).into_response()
+        }
     }
 }
 

@@ -32,6 +32,9 @@ use tower_http::timeout::TimeoutLayer;
 /// Time a whole request may take, body included: the query's limit and some.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The policy of answers that are no pages: shown as one all the same, they load nothing and stand in no frame.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
+
 /// All routes over a service.
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
@@ -68,6 +71,8 @@ pub fn router(service: Arc<Service>) -> Router {
         .layer(constant(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(constant(header::REFERRER_POLICY, "no-referrer"))
         .layer(constant(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        // Pages say what they may load; no other answer is shown as a page.
+        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NO_PAGE)))
         // Figures change from one second to the next, and belong to one reader.
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), access::log))

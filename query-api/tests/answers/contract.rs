@@ -1,11 +1,11 @@
 //! `tests/contract/stats-v2.md`: every word of the contract has a row, every row a test that runs, and no word is without one.
 
 use crate::fixture::{Fixture, KEY, Layout, Visit, at, post};
+use crate::runs::{self, Tests};
 use crate::served::root;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 use weir_query_api::control::LinkRefusal;
 use weir_query_api::engine::EngineError;
@@ -41,45 +41,6 @@ fn contract() -> BTreeMap<String, Vec<Row>> {
     sections
 }
 
-/// Sources by path.
-fn sources(folder: &Path, found: &mut BTreeMap<String, String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.insert(path.display().to_string(), std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
-/// Texts of the files that hold tests, by the names of their tests as `file::function`. Tests that are ignored are none.
-fn tests() -> BTreeMap<String, Vec<String>> {
-    let mut files = BTreeMap::new();
-    for folder in ["query-api/src", "query-api/tests", "tests/tests"] {
-        sources(&root().join(folder), &mut files);
-    }
-    let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, text) in files {
-        let stem = Path::new(&path).file_stem().and_then(|stem| stem.to_str()).unwrap().to_owned();
-        let mut is_test = false;
-        for line in text.lines().map(str::trim) {
-            if line.starts_with("#[test") || line.starts_with("#[tokio::test") {
-                is_test = true;
-            } else if line.starts_with("#[ignore") {
-                is_test = false;
-            } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
-                let name = rest.split(['(', '<']).next().unwrap_or_default();
-                if is_test {
-                    tests.entry(format!("{stem}::{name}")).or_default().push(text.clone());
-                }
-                is_test = false;
-            }
-        }
-    }
-    tests
-}
-
 /// What a file must hold for a row to be believed: the word without its placeholders, nothing of a description.
 fn core(word: &str) -> &str {
     if word.contains(' ') { "" } else { word.split('<').next().unwrap_or(word) }
@@ -87,11 +48,11 @@ fn core(word: &str) -> &str {
 
 #[test]
 fn every_row_has_a_test_that_runs() {
-    let tests = tests();
+    let tests = Tests::below(&["query-api", "tests"]);
     let mut faults = String::new();
     for (section, rows) in contract() {
         for Row { word, test } in rows {
-            match tests.get(&test) {
+            match tests.files(&test) {
                 None => writeln!(faults, "{section}: `{word}` names the test `{test}`, which is not in the sources").unwrap(),
                 Some(files) if section != "Errors" && !files.iter().any(|file| file.contains(core(&word))) => {
                     writeln!(faults, "{section}: `{word}` does not occur in the file of its test `{test}`").unwrap();
@@ -136,7 +97,7 @@ fn every_word_has_a_row_and_every_row_a_word() {
 #[test]
 fn no_word_is_missing_from_the_lists() {
     let mut files = BTreeMap::new();
-    sources(&root().join("query-api/src/query"), &mut files);
+    runs::read(&root().join("query-api/src/query"), &mut files);
     let literals: BTreeSet<String> = files
         .values()
         .flat_map(|text| text.split('"').map(str::to_owned))

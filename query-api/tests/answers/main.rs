@@ -23,6 +23,7 @@ mod limits;
 mod metrics;
 mod openapi;
 mod operator;
+mod owasp;
 mod pages;
 mod property;
 mod recipes;
@@ -31,6 +32,7 @@ mod revisions;
 #[path = "../support/rolled.rs"]
 mod rolled;
 mod rollups;
+mod runs;
 #[path = "../support/sealed.rs"]
 mod sealed;
 mod served;

@@ -11,7 +11,7 @@ use weir_query_api::query::words;
 use weir_rollup::row::Opening;
 
 /// The page and its files, which are no API.
-const DASHBOARD: [&str; 7] = ["/", "/sites", "/settings", "/operator", "/sign-in", "/share/{domain}", "/{*path}"];
+pub(crate) const DASHBOARD: [&str; 7] = ["/", "/sites", "/settings", "/operator", "/sign-in", "/share/{domain}", "/{*path}"];
 
 fn fixture() -> Fixture {
     let visit =
@@ -22,7 +22,7 @@ fn fixture() -> Fixture {
     ]))
 }
 
-async fn document(fixture: &Fixture) -> Value {
+pub(crate) async fn document(fixture: &Fixture) -> Value {
     let (status, body) = fixture.send(get("/api/openapi.json", None)).await;
     assert_eq!(status, StatusCode::OK);
     serde_json::from_str(&body).unwrap()

@@ -392,3 +392,68 @@ async fn strangers_see_nothing_of_what_others_have() {
     assert_eq!(ask(&service, "weir_single", Method::POST, "/api/v1/sites", json!({"domain": "x.example"})).await.0, 401);
     service.stop().await;
 }
+
+/// What else a record has is ours to say: numbers, partition, account, owner, slug, and the key itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_but_what_a_route_names_is_taken() {
+    let region = start().await;
+    let service = region.serve(|_| {});
+    service.healthy().await;
+    let (chosen, number) = ("chosen-by-a-stranger", 4_711);
+    let with = |body: Value| {
+        let mut all = json!({
+            "id": number, "partition": number, "account": chosen, "owner": chosen, "created_ms": number, "former_domain": "gone.example", "slug": chosen,
+            "key": chosen, "hash": chosen, "site": number, "link_id": number, "last_id": number, "settings": {"shields": {"countries": ["RU"]}},
+        });
+        all.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        all
+    };
+    let own = good(&service, Method::POST, "/api/v1/sites", json!({"domain": "plain.example"})).await;
+    let plain = stored(&region, "plain.example").await.unwrap();
+    good(&service, Method::POST, "/api/v1/sites", with(json!({"domain": "shop.example"}))).await;
+    let expect = |site: &Site, domain: &str| {
+        assert_eq!((site.domain.as_str(), site.id, site.partition), (domain, plain.id + 1, plain.partition));
+        assert_eq!((&site.account, &site.settings), (&plain.account, &plain.settings));
+        assert!(site.created_ms >= plain.created_ms && site.former_domain.as_deref() != Some("gone.example"), "{site:?}");
+    };
+    expect(&stored(&region, "shop.example").await.unwrap(), "shop.example");
+    good(&service, Method::PUT, "/api/v1/sites/shop.example", with(json!({"domain": "boutique.example"}))).await;
+    expect(&stored(&region, "boutique.example").await.unwrap(), "boutique.example");
+    assert_eq!(own["domain"], "plain.example");
+
+    let site = json!({"site_id": "plain.example"});
+    let filters = json!([["is", "event:page", ["/"]]]);
+    let merged = |further: Value| {
+        let mut body = with(site.clone());
+        body.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        body
+    };
+    for (method, path, body) in [
+        (Method::PUT, "/api/v1/sites/goals", merged(json!({"goal_type": "event", "event_name": "Signup"}))),
+        (Method::PUT, "/api/v1/sites/custom-props", merged(json!({"property": "plan"}))),
+        (Method::PUT, "/api/v1/sites/shared-links", merged(json!({"name": "Board"}))),
+        (Method::POST, "/api/segments", merged(json!({"name": "n", "type": "personal", "filters": filters}))),
+        (Method::POST, "/api/annotations", merged(json!({"at": "2026-11-20", "note": "n", "type": "personal"}))),
+        (Method::POST, "/api/sites/plain.example/keys", with(json!({"scopes": ["stats:read"]}))),
+    ] {
+        let made = good(&service, method, path, body).await.to_string();
+        assert!(!made.contains(chosen) && !made.contains(&number.to_string()), "{path}: {made}");
+    }
+    // What is kept, and not only what is shown.
+    let kept = region.jetstream.get_stream("KV_WEIR_DEFINITIONS").await.unwrap();
+    let kept = kept.get_last_raw_message_by_subject(&format!("$KV.WEIR_DEFINITIONS.site.{}", plain.id)).await.unwrap();
+    let kept = String::from_utf8(kept.payload.to_vec()).unwrap();
+    for word in ["Signup", "plan", "Board", "\"n\""] {
+        assert!(kept.contains(word), "{word} in {kept}");
+    }
+    assert!(!kept.contains(chosen) && !kept.contains(&number.to_string()), "{kept}");
+    let listed = good(&service, Method::GET, "/api/sites/plain.example/keys", Value::Null).await;
+    assert!(!listed.to_string().contains(chosen), "{listed}");
+    assert_eq!(ask(&service, chosen, Method::GET, "/api/v1/sites", Value::Null).await.0, 401);
+    // Settings refuse what they do not know, as a whole.
+    let (status, text) =
+        bad(&service, Method::PATCH, "/api/sites/plain.example/settings", with(json!({"timezone": "Europe/Berlin"}))).await;
+    assert!(status == 400 && text.contains("is not a setting"), "{text}");
+    assert_eq!(stored(&region, "plain.example").await.unwrap(), plain);
+    service.stop().await;
+}

@@ -7,7 +7,7 @@ use super::{checksum_of_file, object_path};
 use crate::error::ReaderError;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
@@ -45,6 +45,12 @@ pub(super) fn connect(config: &S3Config) -> Result<Arc<dyn ObjectStore>, ReaderE
     }
     if let Some(key) = &config.key {
         builder = builder.with_access_key_id(&key.id).with_secret_access_key(&key.secret);
+    }
+    // Also one from the usual variables: the client itself would say it at each request alone.
+    let named = [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint].map(|key| builder.get_config_value(&key));
+    let is_clear = |endpoint: &String| !endpoint.to_ascii_lowercase().starts_with("https://");
+    if let Some(endpoint) = named.into_iter().flatten().find(|endpoint| !config.allow_http && is_clear(endpoint)) {
+        return Err(ReaderError::Plaintext { endpoint });
     }
     let bucket = builder.build().map_err(|cause| ReaderError::store("open", &config.bucket, cause))?;
     if config.prefix.is_empty() {
@@ -201,7 +207,35 @@ pub(super) fn missing_or(name: &str, operation: &'static str, cause: object_stor
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::S3Key;
     use super::*;
+
+    #[test]
+    fn a_bucket_without_tls_is_one_that_somebody_allowed() {
+        let opened = |endpoint: &str, allow_http: bool| {
+            let endpoint = Some(endpoint.to_owned());
+            let key = Some(S3Key { id: "id".to_owned(), secret: "hidden".to_owned() });
+            connect(&S3Config { endpoint, allow_http, key, region: Some("x".to_owned()), ..S3Config::new("b", Path::new("/c")) })
+        };
+        for (endpoint, allow_http, is_good) in [
+            ("https://s3.example:9000", false, true),
+            ("HTTPS://s3.example", false, true),
+            ("http://s3.example:9000", true, true),
+            ("http://s3.example:9000", false, false),
+            ("HTTP://s3.example", false, false),
+            ("http://127.0.0.1:9000", false, false),
+        ] {
+            match opened(endpoint, allow_http) {
+                Ok(_) => assert!(is_good, "{endpoint}"),
+                Err(error @ ReaderError::Plaintext { .. }) => {
+                    let told = error.to_string();
+                    assert!(!is_good && told.contains(endpoint) && told.contains("allow_http = true"), "{told}");
+                    assert!(!error.is_transient() && !told.contains("hidden"), "{told}");
+                }
+                Err(other) => panic!("{endpoint}: {other}"),
+            }
+        }
+    }
 
     #[test]
     fn pieces_are_everything_once() {

@@ -24,7 +24,7 @@ pub struct S3Config {
     pub region: Option<String>,
     /// Start of all object names, so that a bucket can hold more than one Weir; default: none.
     pub prefix: String,
-    /// Whether the address may be `http://`; default false.
+    /// Whether the address may be `http://`; default false: such an address is refused when the store is opened.
     pub allow_http: bool,
     /// The key; default: from the usual variables.
     pub key: Option<S3Key>,

@@ -1,7 +1,7 @@
 //! Signing in and out: a key, or a shared link and its password, becomes a cookie that scripts cannot read and other pages cannot send.
 
 use super::api::{grant, read_json};
-use super::credential::{LINK_COOKIE, SESSION_COOKIE};
+use super::credential::{LINK_COOKIE, SESSION_COOKIE, is_over_tls};
 use crate::error::ApiError;
 use crate::query::Refusal;
 use crate::service::Service;
@@ -95,9 +95,8 @@ pub(super) async fn open_link(
 }
 
 fn cookie(headers: &HeaderMap, name: &str, value: &str, life_s: u64) -> Result<(header::HeaderName, HeaderValue), ApiError> {
-    // Whoever ends TLS before us says so; without TLS a browser would not keep a cookie that is marked as secure.
-    let is_secure = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let secure = if is_secure { "; Secure" } else { "" };
+    // Without TLS a browser would not keep a cookie that is marked as secure.
+    let secure = if is_over_tls(headers) { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={life_s}; HttpOnly; SameSite=Strict{secure}");
     let value = HeaderValue::from_str(&text).map_err(|_| ApiError::Unavailable)?;
     Ok((header::SET_COOKIE, value))

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::refusal::SitesRefusal;
 use crate::control::Right;
 use crate::error::ApiError;
+use crate::http::credential::is_over_tls;
 use crate::service::Service;
 use axum::Json;
 use axum::body::Body;
@@ -141,8 +142,7 @@ async fn add(call: &Call, site: &Site, name: &str, password: Option<String>) -> 
 
 /// Where the dashboard shows it, on the host that was asked.
 fn url(headers: &HeaderMap, site: &Site, link: &SharedLink) -> String {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
-    let host = text(header::HOST.as_str()).unwrap_or("localhost");
+    let scheme = if is_over_tls(headers) { "https" } else { "http" };
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
     format!("{scheme}://{host}/share/{}?auth={}", site.domain.replace('/', "%2F"), link.slug)
 }
