@@ -1,4 +1,4 @@
-//! Erasing: what a control record asks for is erased of a batch, nothing else, and folding what is left gives the rows that nothing covers and the same ledger.
+//! Erasing: what a control record asks for is erased of a batch and nothing else; folding what is left gives no row that is covered.
 #![no_main]
 
 use std::cell::Cell;

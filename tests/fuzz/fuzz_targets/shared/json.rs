@@ -1,5 +1,5 @@
-//! Mutations of JSON that leave it JSON: a number becomes one at a limit, an entry goes, comes twice or stands where another stood. Of the input only the
-//! first line is taken to be JSON; what follows stays.
+//! Mutations of JSON that leave it JSON: a number becomes one at a limit, an entry goes, comes twice or stands where another stood.
+//! Of the input only the first line is taken to be JSON; what follows stays.
 
 use libfuzzer_sys::fuzzer_mutate;
 use serde_json::{Value, json};
