@@ -64,7 +64,11 @@ pub async fn read(store: &Store, name: &str) -> Result<Manifest, ReaderError> {
     parse(name, &store.get(name, MANIFEST_BYTES_MAX).await?)
 }
 
-fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
+/// Reads a manifest from the bytes of its object, and checks that its numbers can be reckoned with.
+///
+/// # Errors
+/// When it is of another version, or no manifest.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
     #[derive(serde::Deserialize)]
     struct Versioned {
         version: u32,
@@ -73,7 +77,9 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Manifest, ReaderError> {
     if !(MANIFEST_VERSION_MIN..=MANIFEST_VERSION).contains(&versioned.version) {
         return Err(ReaderError::Version { name: name.to_owned(), found: versioned.version, known: MANIFEST_VERSION });
     }
-    serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|cause| ReaderError::malformed(name, cause))?;
+    manifest.check_numbers().map_err(|cause| ReaderError::malformed(name, cause))?;
+    Ok(manifest)
 }
 
 #[cfg(test)]
@@ -254,6 +260,12 @@ mod tests {
         assert!(matches!(load(&store, &other).await, Err(ReaderError::Checksum { .. })));
         let other = Head { sealed_seq: 8, ..head };
         assert!(matches!(load(&store, &other).await, Err(ReaderError::Malformed { .. })));
+    }
+
+    #[test]
+    fn numbers_that_overflow_are_refused() {
+        let wrong = PINNED.replace(r#""rows":20"#, r#""rows":18446744073709551615"#);
+        assert!(matches!(parse("m", wrong.as_bytes()), Err(ReaderError::Malformed { .. })));
     }
 
     #[test]

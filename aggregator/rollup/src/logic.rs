@@ -27,8 +27,9 @@ impl<'a> LogicName<'a> {
     /// Reads `<fold>-<16 hex digits>`; `None` when it is something else.
     pub fn parse(logic: &'a str) -> Option<Self> {
         let (fold, rules) = logic.split_once('-')?;
-        let is_digest = rules.len() == 16 && rules.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let fold = fold.parse().ok().filter(|fold| *fold > 0)?;
+        let is_digest = rules.len() == 16 && rules.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        // One spelling: versions are compared as texts.
+        let fold = fold.parse().ok().filter(|known: &u32| *known > 0 && known.to_string() == fold)?;
         is_digest.then_some(Self { fold, rules })
     }
 
@@ -85,7 +86,10 @@ mod tests {
         let name = LogicName::parse("2-0123456789abcdef").unwrap();
         assert_eq!((name.fold, name.rules, name.is_foldable()), (2, "0123456789abcdef", true));
         assert!(!LogicName::parse("9999-0123456789abcdef").unwrap().is_foldable());
-        for wrong in ["", "2", "0-0123456789abcdef", "x-0123456789abcdef", "2-0123", "2-0123456789abcdeg", "2-../../../../../x"] {
+        for wrong in ["", "2", "0-0123456789abcdef", "x-0123456789abcdef", "2-0123", "2-0123456789abcdeg", "2-../../../../../x"]
+            .into_iter()
+            .chain(["+2-0123456789abcdef", "02-0123456789abcdef", "2-0123456789ABCDEF"])
+        {
             assert_eq!(LogicName::parse(wrong), None, "{wrong}");
         }
     }

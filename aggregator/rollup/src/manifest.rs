@@ -4,11 +4,13 @@ mod archive;
 mod balance;
 mod change;
 mod erasure;
+mod numbers;
 mod rollups;
 
 pub use balance::{Mismatch, equal};
 pub use change::{COMMIT_ORDER, Keep, Sealed, Step};
 pub use erasure::{AWAITS_SWEEP, RECEIPT_KEPT_MS, Subject, covered_sql};
+pub use numbers::OutOfRange;
 
 use crate::ledger::HOUR_MS;
 use serde::{Deserialize, Serialize};

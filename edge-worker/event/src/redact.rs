@@ -20,6 +20,15 @@ struct Unit {
 /// Found are the dotted form, every IPv6 spelling that can be parsed (long, compressed, upper case, mapped IPv4), in brackets or not, and
 /// all of these percent-encoded, repeatedly too.
 pub fn blank_address(text: &str, address: &IpAddr) -> Option<String> {
+    let mut blanked = blank_once(text, address)?;
+    // What stood right before an address is one too, now that its end shows. Every time the text gets shorter.
+    while let Some(again) = blank_once(&blanked, address) {
+        blanked = again;
+    }
+    Some(blanked)
+}
+
+fn blank_once(text: &str, address: &IpAddr) -> Option<String> {
     if !text.bytes().any(|b| matches!(b, b'.' | b':' | b'%')) {
         return None;
     }
@@ -229,6 +238,8 @@ mod tests {
         check(a, "2001:db8::1%eth0", "-%eth0");
         check("::1", "x ::1 y 0:0:0:0:0:0:0:1", "x - y -");
         check("::ffff:192.0.2.1", "192.0.2.1", "-");
+        check("1:db8::1", "001:db8::11:0DB8:0::1]:443", "--]:443");
+        check("2::1", "2::12::12::1", "---");
     }
 
     proptest! {

@@ -103,6 +103,11 @@ pub struct Statement {
 /// A visit lasts less than two days (its visitor id is good for two), so that the fragments this far around a range hold it whole.
 pub const VISIT_REACH_MS: i64 = 2 * crate::query::calendar::DAY_MS;
 
+/// The range within which fragments of visits are looked for.
+pub fn fragment_range(range: Range) -> Range {
+    Range { start_ms: range.start_ms - VISIT_REACH_MS, end_ms: range.end_ms + VISIT_REACH_MS }
+}
+
 /// Parameters met so far.
 #[derive(Default)]
 struct Parameters(Vec<String>);

@@ -11,7 +11,7 @@ pub use ledger::TailLedger;
 pub use live::{Limits, Live, LiveError};
 
 use crate::engine::Table;
-use crate::plan::{Cover, Source, Sources};
+use crate::plan::{Cover, Source, Sources, fragment_range};
 use crate::query::Range;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -223,12 +223,6 @@ pub fn unreadable(manifest: &Manifest) -> Option<String> {
     let unknown = manifest.parts.iter().find(|part| !readable.contains(&part.format))?;
     let (name, format) = (&unknown.name, unknown.format);
     Some(format!("part {name} has format {format}, this program reads {} to {}", readable.start(), readable.end()))
-}
-
-/// The range within which fragments of visits are looked for.
-pub fn fragment_range(range: Range) -> Range {
-    let reach = crate::plan::VISIT_REACH_MS;
-    Range { start_ms: range.start_ms - reach, end_ms: range.end_ms + reach }
 }
 
 /// A range that holds everything.

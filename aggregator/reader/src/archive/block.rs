@@ -121,6 +121,8 @@ impl BlockRef {
         let messages = take_number::<4>(&mut front)? as u32;
         let events = take_number::<4>(&mut front)? as u32;
         let level = take_number::<1>(&mut front)? as u8;
+        // Every message has a sequence, and the last one a successor.
+        first_seq.checked_add(u64::from(messages)).ok_or(ArchiveError::Damaged("a sequence"))?;
         Ok(Self { header: BlockHeader { first_seq, messages, events, level }, bytes })
     }
 

@@ -170,6 +170,15 @@ fn damage_is_an_error_and_never_a_panic() {
 }
 
 #[test]
+fn sequences_without_a_successor_are_refused() {
+    let mut bytes = encode(&messages(1, 2, 1), 1).unwrap().bytes.to_vec();
+    // The first sequence of the first block stands behind the object's start and the block's size.
+    let at = MAGIC.len() + 8;
+    bytes[at..at + 8].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+    assert!(matches!(blocks(&bytes.into()), Err(ArchiveError::Damaged("a sequence"))));
+}
+
+#[test]
 fn a_small_object_does_not_become_more_messages_than_a_block_can_have() {
     // Columns of zeros compress to nothing: 60,000,000 of them are two thousand bytes.
     let mut columns = columns::Columns::new();

@@ -10,9 +10,9 @@ pub fn key(site_id: u32) -> String {
     format!("site.{site_id}")
 }
 
-/// The site of a key.
-pub fn site_of(key: &str) -> Option<u32> {
-    key.strip_prefix("site.")?.parse().ok()
+/// The site of a key; `None` = it is in no site's one spelling.
+pub fn site_of(text: &str) -> Option<u32> {
+    text.strip_prefix("site.")?.parse().ok().filter(|site_id| key(*site_id) == text)
 }
 
 /// Changes the definitions of a site. `decide` may be asked several times: what it adds it must find again.
@@ -34,4 +34,18 @@ pub async fn update<R>(
 /// Forgets the definitions of a site.
 pub async fn remove<R>(jetstream: &Context, site_id: u32) -> Result<Stored<Definitions>, ChangeError<R>> {
     change(jetstream, DEFINITIONS_BUCKET, &key(site_id), |_: Option<Definitions>| Ok(None)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_has_one_key() {
+        for (text, expected) in
+            [("site.7", Some(7)), ("site.0", Some(0)), ("site.07", None), ("site.+7", None), ("site.", None), ("7", None)]
+        {
+            assert_eq!(site_of(text), expected, "{text}");
+        }
+    }
 }

@@ -25,10 +25,11 @@ pub fn hash(password: &str) -> Result<String, ReaderError> {
     Ok(hash.to_string())
 }
 
-/// Whether it is the password of a stored form. Takes as long as [`hash`].
+/// Whether it is the password of a stored form. Takes as long as [`hash`]: a form that asks for more than ours is not ours.
 pub fn verify(password: &str, stored: &str) -> bool {
     let Ok(stored) = PasswordHash::new(stored) else { return false };
-    hasher().verify_password(password.as_bytes(), &stored).is_ok()
+    let is_ours = |params: Params| params.m_cost() <= MEMORY_KIB && params.t_cost() <= PASSES && params.p_cost() == 1;
+    Params::try_from(&stored).is_ok_and(is_ours) && hasher().verify_password(password.as_bytes(), &stored).is_ok()
 }
 
 #[cfg(test)]
@@ -42,5 +43,10 @@ mod tests {
         assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") && !one.contains("sesame"));
         assert!(verify("open sesame", &one) && verify("open sesame", &other));
         assert!(!verify("Open sesame", &one) && !verify("", &one) && !verify("open sesame", "open sesame"));
+        // A stored form says how much memory it takes: this one four terabytes.
+        assert!(
+            !verify("open sesame", &one.replace("m=19456", "m=4294967295"))
+                && !verify("open sesame", &one.replace("t=2", "t=9999999"))
+        );
     }
 }

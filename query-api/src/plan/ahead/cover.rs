@@ -1,7 +1,7 @@
 //! How much of a range rollups know: pieces of it, and the rest.
 
 use super::Asked;
-use crate::plan::Scope;
+use crate::plan::{Scope, fragment_range};
 use crate::query::Range;
 use crate::query::calendar::{DAY_MS, QUARTER_MS};
 use weir_rollup::rollup::QUARTERS;
@@ -44,7 +44,7 @@ impl Cover {
     /// Where fragments of visits are read.
     pub fn fragments(&self, is_series: bool) -> Vec<Range> {
         if is_series {
-            self.rest.iter().map(|range| crate::tail::fragment_range(*range)).collect()
+            self.rest.iter().map(|range| fragment_range(*range)).collect()
         } else if self.asked.is_of_rows() {
             Vec::new()
         } else {
