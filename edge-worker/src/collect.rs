@@ -12,6 +12,7 @@ use crate::directory::keys::{Verdict, judge};
 use crate::directory::{cache, snapshot::Snapshot};
 use crate::ingest::{IngestError, Routed, Visitor, owner, route, slot};
 use crate::ledger::Owner;
+use crate::limits::Share;
 use crate::platform::{now_ms, random_bytes};
 use crate::refuse::{Refusal, keep_payload, note_dropped, note_refusals};
 use crate::{batcher, ledger, limits, place, request, respond, spam, writable};
@@ -30,36 +31,42 @@ pub(crate) async fn collect(mut request: Request, env: &Env, config: &Rc<Config>
             Verdict::Unknown => return respond::unavailable("the key cannot be checked at the moment"),
         },
     };
-    let mut client = identify(&request::peer(&request), &config.trusted_proxies, key_sites.is_some(), |name| {
-        request.headers().get(name).ok().flatten()
-    });
+    // Not before it is needed: it asks for twenty headers, and a flood is refused without.
+    let client = |request: &Request| {
+        let header = |name: &str| request.headers().get(name).ok().flatten();
+        identify(&request::peer(request), &config.trusted_proxies, key_sites.is_some(), header)
+    };
     if request.headers().get("x-debug-request")?.is_some_and(|value| value == "true") {
-        return respond::ok(&client.address.map(|address| address.to_string()).unwrap_or_default());
+        return respond::ok(&client(&request).address.map(|address| address.to_string()).unwrap_or_default());
     }
     let now_ms = now_ms();
     let sender = if key_sites.is_some() { Sender::Trusted { now_ms } } else { Sender::Anyone };
     let bytes = match request::body(&mut request).await? {
         Ok(bytes) => bytes,
-        Err(error) => return refuse_body(error, &[], &client, now_ms, None),
+        Err(error) => return refuse_body(error, &[], &client(&request), now_ms, None),
     };
     let snapshot = cache::current(env).await;
     let (items, is_one) = match parse_json(&bytes) {
         Ok(Value::Array(items)) => (items, false),
         Ok(item) => (vec![item], true),
         // What a server cannot spell may name its client's address, which nobody could find in there to blank it: it is not kept.
-        Err(error) if key_sites.is_some() => return refuse_body(error, &[], &client, now_ms, snapshot.as_deref()),
-        Err(error) => return refuse_body(error, &bytes, &client, now_ms, snapshot.as_deref()),
+        Err(error) if key_sites.is_some() => return refuse_body(error, &[], &client(&request), now_ms, snapshot.as_deref()),
+        Err(error) => return refuse_body(error, &bytes, &client(&request), now_ms, snapshot.as_deref()),
     };
     let (drafts, refusals) = judge_items(&items, sender, key_sites.as_deref(), snapshot.as_deref());
     let errors = (!refusals.is_empty()).then(|| told(&refusals, is_one));
     if let (true, Some(errors)) = (drafts.is_empty(), &errors) {
-        note_refusals(&refusals, &items, &client, now_ms, snapshot.as_deref());
+        note_refusals(&refusals, &items, &client(&request), now_ms, snapshot.as_deref());
         return respond::json(400, errors);
     }
     let Some(snapshot) = snapshot else { return respond::unavailable("the site list is not loaded yet") };
-    if let Some(owner) = over_limit(&drafts, &client, now_ms, &snapshot) {
-        ledger::count(owner, "throttle", u32::try_from(drafts.len()).unwrap_or(u32::MAX));
-        return respond::too_many();
+    let shares = shares(&drafts, bytes.len(), &snapshot);
+    if let Some(wait_s) = limits::wait_for_sites(&shares, config.site_ceiling, now_ms) {
+        return throttled(&shares, wait_s);
+    }
+    let mut client = client(&request);
+    if let Err(wait_s) = limits::take(&shares, config.site_ceiling, client.address.as_ref(), now_ms) {
+        return throttled(&shares, wait_s);
     }
     if client.place.country.is_empty()
         && let Some(address) = &client.address
@@ -134,20 +141,32 @@ fn told(refusals: &[Refusal], is_one: bool) -> Value {
     }
 }
 
-/// The first site that takes no more of this sender in this second.
-fn over_limit(drafts: &[(usize, Draft)], client: &Client, now_ms: u64, snapshot: &Snapshot) -> Option<Owner> {
-    let mut events: Vec<(&str, u32)> = Vec::new();
-    for domain in drafts.iter().flat_map(|(_, draft)| &draft.domains) {
-        match events.iter_mut().find(|(known, _)| known == domain) {
-            Some((_, count)) => *count += 1,
-            None => events.push((domain, 1)),
+/// What the request brings for each known site.
+fn shares(drafts: &[(usize, Draft)], body_bytes: usize, snapshot: &Snapshot) -> Vec<Share> {
+    let event_bytes = body_bytes / drafts.len().max(1);
+    let mut shares: Vec<Share> = Vec::new();
+    for site in drafts.iter().flat_map(|(_, draft)| &draft.domains).filter_map(|domain| snapshot.site(domain)) {
+        let owner = owner(site);
+        match shares.iter_mut().find(|share| share.owner == owner) {
+            Some(share) => {
+                share.events += 1;
+                share.bytes += event_bytes;
+            }
+            None => {
+                let limits = site.settings.as_ref().map(|settings| settings.limits).unwrap_or_default();
+                shares.push(Share { owner, limits, events: 1, bytes: event_bytes });
+            }
         }
     }
-    events.into_iter().find_map(|(domain, count)| {
-        let site = snapshot.site(domain)?;
-        let site_limits = site.settings.as_ref()?.limits;
-        (!limits::admit(site.id, site_limits, client.address.as_ref(), count, now_ms)).then(|| owner(site))
-    })
+    shares
+}
+
+/// One of the sites takes no more at the moment: the request is refused for all of them.
+fn throttled(shares: &[Share], wait_s: u64) -> Result<Response> {
+    for share in shares {
+        ledger::count(share.owner, "throttle", share.events);
+    }
+    respond::too_many(wait_s)
 }
 
 /// Each draft's visitor. Those whom a trusted sender names get their country here, and spam is told.

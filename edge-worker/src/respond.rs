@@ -46,9 +46,10 @@ pub(crate) fn accepted(dropped: &[Dropped], errors: Option<&Value>) -> Result<Re
     }
 }
 
-/// More than the site takes: 429.
-pub(crate) fn too_many() -> Result<Response> {
-    let builder = builder(429)?.with_header("cache-control", "no-store")?.with_header("retry-after", "1")?;
+/// More than the site takes: 429, and when there is room again.
+pub(crate) fn too_many(retry_after_s: u64) -> Result<Response> {
+    let builder =
+        builder(429)?.with_header("cache-control", "no-store")?.with_header("retry-after", &retry_after_s.to_string())?;
     text(builder, "more events than the site takes in a second")
 }
 

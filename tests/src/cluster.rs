@@ -165,6 +165,8 @@ impl Cluster {
                 put("WEIR_EDGE_INDEX", name.into());
                 put("WEIR_EDGE_DRAIN_MS", "0".into());
                 put("WEIR_SLOTS", "1".into());
+                put("WEIR_SITE_EVENTS_PER_S", "0".into());
+                put("WEIR_SITE_REQUESTS_PER_S", "0".into());
             }
             "query-api" => put("WEIR_QUERY_PORT", self.port(name)?.to_string().into()),
             "aggregator" => put("WEIR_FLUSH_AFTER_MS", "2000".into()),

@@ -269,6 +269,8 @@ impl Weir {
             .envs(["WEIR_COLLECTOR_PORT", "WEIR_QUERY_PORT", "WEIR_NATS_PORT"].map(|name| (name, "0")))
             // At its own low priority a replay stands still beside tests that take whole processors.
             .env("WEIR_REPLAY_NICE", "0")
+            // One site gets what a whole edge takes, in benchmarks and where something is broken under load: no ceiling unless a test names one.
+            .envs(["WEIR_SITE_EVENTS_PER_S", "WEIR_SITE_REQUESTS_PER_S"].map(|name| (name, "0")))
             .envs(self.options.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         command
     }

@@ -38,6 +38,10 @@ pub(crate) struct Edge<'a> {
     pub(crate) slots: u32,
     /// Most bytes of events that a batcher holds.
     pub(crate) backlog_bytes_max: u64,
+    /// Most events a second of any one site; 0 = no ceiling.
+    pub(crate) site_events_per_s: u32,
+    /// Most requests a second with events for any one site; 0 = no ceiling.
+    pub(crate) site_requests_per_s: u32,
     /// Networks whose forwarding headers are believed.
     pub(crate) trusted_proxies: &'a str,
     /// Whether the operator's token may cause a panic, for tests.
@@ -121,6 +125,8 @@ fn values(edge: &Edge, objects: String, geo: String) -> Vec<(&'static str, Strin
         ("NATS_PASSWORD", edge.nats.password.clone()),
         ("EDGE_TOKEN", edge.token.to_owned()),
         ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
+        ("SITE_EVENTS_PER_S", edge.site_events_per_s.to_string()),
+        ("SITE_REQUESTS_PER_S", edge.site_requests_per_s.to_string()),
         ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
         ("TEST_PANIC", u8::from(edge.test_panic).to_string()),
         ("TEST_CLOCK_OFFSET_MS", edge.test_clock_offset_ms.to_string()),
@@ -187,6 +193,8 @@ mod tests {
             partitions: 2,
             slots: 3,
             backlog_bytes_max: 1000,
+            site_events_per_s: 3_301,
+            site_requests_per_s: 376,
             trusted_proxies: "127.0.0.0/8",
             test_panic: false,
             test_clock_offset_ms: -86_400_000,
@@ -202,6 +210,8 @@ mod tests {
             "/home/with \\\"quotes\\\"",
             "/home/geo",
             "text = \"3\"",
+            "(name = \"SITE_EVENTS_PER_S\", text = \"3301\")",
+            "(name = \"SITE_REQUESTS_PER_S\", text = \"376\")",
             "-86400000",
         ] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");

@@ -388,6 +388,8 @@ fn program(
         ("WEIR_QUERY_HOST", address.to_string()),
         ("WEIR_QUERY_PORT", QUERY_PORT.to_string()),
         ("WEIR_FLUSH_AFTER_MS", "10000".to_owned()),
+        ("WEIR_SITE_EVENTS_PER_S", "0".to_owned()),
+        ("WEIR_SITE_REQUESTS_PER_S", "0".to_owned()),
         ("WEIR_REQUESTS_PER_HOUR", "0".to_owned()),
         ("WEIR_QUERY_SECONDS_PER_HOUR", "0".to_owned()),
     ];

@@ -343,6 +343,29 @@ mod tests {
     }
 
     #[test]
+    fn the_ceiling_of_a_site_has_unit_and_default() {
+        for verb in ["up", "demo", "edge"] {
+            let mut command = Arguments::command();
+            let help = command.find_subcommand_mut(verb).unwrap().render_long_help().to_string();
+            for expected in [
+                "--site-events-per-s <EVENTS_PER_S>",
+                "Most events a second",
+                "[env: WEIR_SITE_EVENTS_PER_S",
+                "[default: 3300]",
+                "--site-requests-per-s <REQUESTS_PER_S>",
+                "[env: WEIR_SITE_REQUESTS_PER_S",
+                "[default: 375]",
+            ] {
+                assert!(help.contains(expected), "{verb}: {expected} is missing in\n{help}");
+            }
+        }
+        let Command::Up(options) = Arguments::try_parse_from(["weir", "up", "--site-events-per-s", "0"]).unwrap().command else {
+            panic!("another command")
+        };
+        assert_eq!(options.site_events_per_s, 0);
+    }
+
+    #[test]
     fn json_is_accepted_after_any_command() {
         for line in [
             "up",
@@ -426,6 +449,8 @@ mod tests {
             "account add",
             "countries refresh --ipv4 file",
             "up --edges 0",
+            "up --site-events-per-s -1",
+            "edge --site-requests-per-s many",
             "delete site",
             "delete visitor shop.example",
             "delete site shop.example --yes --dry-run",

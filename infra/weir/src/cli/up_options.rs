@@ -4,6 +4,12 @@ use crate::edges::EDGES_MAX;
 use clap::Args;
 use weir_event::network::Network;
 
+/// Ceiling of every site, events a second of one edge process: a third of the 9,900 that it takes when ten come in a request.
+pub(crate) const SITE_EVENTS_PER_S: u32 = 3_300;
+/// The same in requests: a third of 1,126. Four fifths of a request's cost are there whatever it holds, so events alone would let one site's single
+/// ones take the whole process.
+pub(crate) const SITE_REQUESTS_PER_S: u32 = 375;
+
 /// The options.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UpOptions {
@@ -32,6 +38,15 @@ pub(crate) struct UpOptions {
     /// Most bytes of events that a batcher holds while NATS is away; over it, requests are answered 503.
     #[arg(long, env = "WEIR_BACKLOG_BYTES_MAX", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_048_576..=2_147_483_648))]
     pub(crate) backlog_bytes_max: u64,
+    /// Most events a second that an edge process takes of any one site; over it, requests are answered 429 with Retry-After. An event with more than
+    /// 2,000 bytes of its request counts for each 2,000. 0 = no ceiling. The default is a third of what a process takes, ten events a request.
+    /// A site's own limit, if lower, holds.
+    #[arg(long, env = "WEIR_SITE_EVENTS_PER_S", value_name = "EVENTS_PER_S", default_value_t = SITE_EVENTS_PER_S)]
+    pub(crate) site_events_per_s: u32,
+    /// Most requests a second with events for any one site that an edge process takes, however many events they hold; over it, 429 with
+    /// Retry-After. 0 = no ceiling. The default is a third of what a process takes: a request costs as much as ten events.
+    #[arg(long, env = "WEIR_SITE_REQUESTS_PER_S", value_name = "REQUESTS_PER_S", default_value_t = SITE_REQUESTS_PER_S)]
+    pub(crate) site_requests_per_s: u32,
     /// Networks whose forwarding headers the collector believes, as CIDRs separated by commas.
     #[arg(long, env = "WEIR_TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128", value_parser = network_list)]
     pub(crate) trusted_proxies: String,

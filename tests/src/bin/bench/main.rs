@@ -2,10 +2,12 @@
 //!
 //! `weir-bench` does so; `weir-bench replay [EVENTS]` measures a replay of so many events instead (default 10,000,000; a quarter of an hour),
 //! `weir-bench soak [MINUTES [EVENTS_PER_S [EVENTS_A_REQUEST]]]` holds a steady load (default 60 minutes, 2,000 events a second, 5 a request),
+//! `weir-bench hostile [ROUNDS]` puts one hostile site beside quiet ones (default 3 rounds; about four minutes),
 //! `weir-bench queries [all|set|mix]` questions on a year of 999 sites (`WEIR_BENCH_PYTHON` names a Python with chdb: then beside ClickHouse).
 //!
 //! Throughput is counted per second of processor time of the process concerned, because the load generator shares the machine.
 
+mod hostile;
 mod ingest;
 mod log_file;
 mod queries;
@@ -41,12 +43,14 @@ async fn main() -> Result<()> {
         ["replay"] => Some(REPLAY_EVENTS),
         ["replay", events] => Some(events.parse().context("EVENTS must be a number")?),
         ["soak", rest @ ..] => return Box::pin(run_soak(rest)).await,
+        ["hostile"] => return Box::pin(run_hostile(3)).await,
+        ["hostile", rounds] => return Box::pin(run_hostile(rounds.parse().context("ROUNDS must be a number")?)).await,
         ["queries"] => return Box::pin(run_queries("all")).await,
         ["queries", part @ ("all" | "set" | "plain" | "mix")] => return Box::pin(run_queries(part)).await,
         // The service that `queries` asks, in a process of its own.
         ["serve", port, nats_port, work] => return year::serve(port.parse()?, nats_port.parse()?, Path::new(work)).await,
         _ => bail!(
-            "weir-bench | weir-bench replay [EVENTS] | weir-bench soak [MINUTES [EVENTS_PER_S [EVENTS_A_REQUEST]]] | weir-bench queries [all|set|mix]"
+            "weir-bench | weir-bench replay [EVENTS] | weir-bench soak [MINUTES [EVENTS_PER_S [EVENTS_A_REQUEST]]] | weir-bench hostile [ROUNDS] | weir-bench queries [all|set|mix]"
         ),
     };
     let within = if replay.is_some() { REPLAY_WITHIN } else { RUN_WITHIN };
@@ -68,6 +72,16 @@ async fn run_soak(numbers: &[&str]) -> Result<()> {
     let weir = Weir::start().await?;
     let within = Duration::from_secs(plan.minutes * 60) + RUN_WITHIN;
     tokio::time::timeout(within, soak::measure(&weir, plan, &mut report)).await.context("the soak takes too long")??;
+    report.print(started.elapsed())
+}
+
+async fn run_hostile(rounds: u64) -> Result<()> {
+    let (mut report, started) = (Report::new(), Instant::now());
+    let weir = Weir::start_with(&hostile::OPTIONS).await?;
+    let within = hostile::ROUND_WITHIN * u32::try_from(rounds).context("ROUNDS must be a small number")? + RUN_WITHIN;
+    tokio::time::timeout(within, hostile::measure(&weir, rounds, &mut report))
+        .await
+        .context("the benchmark takes too long")??;
     report.print(started.elapsed())
 }
 
