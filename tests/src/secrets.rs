@@ -274,6 +274,11 @@ mod tests {
         Search::new(&[Secret::new("it", SECRET), Secret::new("other", [7_u8; 32])]).unwrap()
     }
 
+    /// Each byte in hex behind something.
+    fn written(before: &str, text: &str) -> String {
+        text.bytes().fold(String::new(), |all, byte| format!("{all}{before}{byte:02x}"))
+    }
+
     /// Whole base64 with padding, by the definition.
     fn base64(bytes: &[u8]) -> String {
         let mut text = String::new();
@@ -291,8 +296,8 @@ mod tests {
     #[test]
     fn a_planted_secret_is_found_in_every_spelling() {
         let search = search();
-        let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let percent: String = SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let hex = written("", SECRET);
+        let percent = written("%", SECRET).to_uppercase();
         let mut planted = vec![
             SECRET.to_owned(),
             hex.to_uppercase(),
@@ -344,7 +349,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
-        let name: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let name = written("", SECRET);
         write("deep/down/log", &format!("a\n{SECRET}\n"), 0o644);
         write("deep/clean", "nothing", 0o644);
         write(&name, "nothing", 0o600);

@@ -24,13 +24,11 @@ struct Files;
 
 /// `GET /` and the other addresses of pages: the page itself looks at its address.
 pub(super) async fn index(headers: HeaderMap) -> Response {
-    match Files::get("index.html") {
-        Some(file) => serve("index.html", file, &headers),
-        None => {
-            let policy = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SECURITY_POLICY))];
-            (StatusCode::SERVICE_UNAVAILABLE, policy, NOT_BUILT).into_response()
-        }
-    }
+    let Some(file) = Files::get("index.html") else {
+        let policy = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SECURITY_POLICY))];
+        return (StatusCode::SERVICE_UNAVAILABLE, policy, NOT_BUILT).into_response();
+    };
+    serve("index.html", file, &headers)
 }
 
 /// `GET /share/{domain}`: with `embed=true` others may show it in a frame.

@@ -378,16 +378,16 @@ async fn every_answer_to_every_method_says_nothing_but_what_it_must() {
             std::fs::remove_dir_all(fixture.folder().join("files")).unwrap();
             fixture.now_ms.fetch_add(1, Ordering::Relaxed);
         }
-        let routers = [fixture.operated(Arc::new(Nothing)), fixture.uncached()];
+        let nodes = [fixture.operated(Arc::new(Nothing)), fixture.uncached()];
         for (path, described) in &routes {
             for method in METHODS {
                 // Only operators' routes depend on what the node can do.
-                let routers = if path.starts_with("/api/operator/") { &routers[..] } else { &routers[..1] };
+                let asked_nodes = if path.starts_with("/api/operator/") { &nodes[..] } else { &nodes[..1] };
                 for (key, (query, body)) in [None, Some("nobody"), Some(KEY), Some(ADMIN_KEY)].into_iter().flat_map(|key| {
                     let asked = if key.is_some() { &probes[..] } else { &probes[..1] };
                     asked.iter().map(move |probe| (key, probe))
                 }) {
-                    for router in routers {
+                    for router in asked_nodes {
                         let told = ask(router, method, &format!("{path}{query}"), key, body).await;
                         let is_known = described.contains(method) || (method == "HEAD" && described.contains("GET"));
                         if is_known == (told.status == StatusCode::METHOD_NOT_ALLOWED) {

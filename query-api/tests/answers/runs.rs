@@ -25,7 +25,9 @@ impl Tests {
     /// Those below folders, and the targets of a fuzzing crate.
     pub(crate) fn in_folders(folders: &[PathBuf], fuzz: &Path) -> Self {
         let mut sources = BTreeMap::new();
-        folders.iter().for_each(|folder| read(folder, &mut sources));
+        for folder in folders {
+            read(folder, &mut sources);
+        }
         let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (path, text) in sources.iter().filter(|(path, _)| is_built(path, &sources)) {
             for name in tests_of(text) {
