@@ -25,6 +25,8 @@ const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Pause between two looks at the head of a partition that stands.
 const HEAD_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Pause between two looks at the stream of a partition that stands because of it.
+const STREAM_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two looks at what time alone calls for: retentions, receipts.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
 
@@ -32,6 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_mins(10);
 pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, cancel: CancellationToken) {
     let Some(mut requests) = listen(&shared, partition).await else { return };
     let mut failures = 0_u32;
+    let mut told = String::new();
     loop {
         let began = Instant::now();
         let end = match session(&shared, partition, &board, &mut requests, &cancel).await {
@@ -40,18 +43,22 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
         match end {
             End::Cancelled => return requests.refuse_waiting("the aggregator ends").await,
             End::Stop { code, message } => {
-                tracing::error!(partition, alarm = code, message, "the partition stops");
+                // It is looked at again and again: told once, and until it is loaded the alarm stays.
+                if told != message {
+                    tracing::error!(partition, alarm = code, message, "the partition stops");
+                    told.clone_from(&message);
+                }
                 board.update(|numbers| numbers.stopped = true);
                 board.alarm(code, message.clone());
                 let revision = head_revision(&shared, partition).await;
                 let reason = format!("the partition stands: {message}");
                 tokio::select! {
                     () = refuse_all(&mut requests, &reason, &cancel) => return,
-                    () = head_moves(&shared, partition, revision) => {}
+                    () = head_moves(&shared, partition, revision) => {
+                        tracing::info!(partition, "an operator set the head: the partition is loaded again");
+                    }
+                    () = tokio::time::sleep(STREAM_LOOK_EVERY), if is_of_the_stream(code) => {}
                 }
-                tracing::info!(partition, "an operator set the head: the partition is loaded again");
-                board.update(|numbers| numbers.stopped = false);
-                board.clear(code);
                 continue;
             }
             End::Again { code, message } => {
@@ -81,6 +88,11 @@ pub(crate) async fn run(shared: Arc<Shared>, partition: u32, board: Arc<Board>, 
             () = cancel.cancelled() => return requests.refuse_waiting("the aggregator ends").await,
         }
     }
+}
+
+/// Whether the cause of a stop may pass by itself: the server told of another stream than the one that was sealed. What a message holds stays as it is.
+fn is_of_the_stream(code: &str) -> bool {
+    [code::STREAM_MISMATCH, code::STREAM_GAP].contains(&code)
 }
 
 async fn listen(shared: &Shared, partition: u32) -> Option<Requests> {
@@ -197,8 +209,12 @@ impl<'a> Folding<'a> {
         let merging = Merging::new(Arc::clone(shared), partition, Arc::clone(&commits), Arc::clone(board));
         let archiving = Archiving::start(Arc::clone(shared), partition, Arc::clone(&commits), Arc::clone(board));
         let manifest = commits.manifest().await;
-        board.clear(code::LOAD_FAILED);
+        // What it stood for is over.
+        for code in [code::LOAD_FAILED, code::STREAM_MISMATCH, code::STREAM_GAP, code::UNDECODABLE_BATCH] {
+            board.clear(code);
+        }
         board.update(|numbers| {
+            numbers.stopped = false;
             numbers.last_folded_seq = sealed_seq;
             numbers.sealed_seq = sealed_seq;
             numbers.archived_seq = manifest.archived_seq;

@@ -27,7 +27,8 @@ pub(crate) struct Session {
 pub(crate) enum End {
     /// The aggregator ends.
     Cancelled,
-    /// Somebody must act first.
+    /// Nothing may be folded as things are. Somebody must act, unless a server only told what was so once: one that comes back behind the
+    /// others, or is cut off from them, tells of a shorter stream for a while.
     Stop { code: &'static str, message: String },
     /// Load it again after a pause. With an alarm unless the cause is usual.
     Again { code: Option<&'static str>, message: String },
@@ -49,16 +50,10 @@ impl From<ReaderError> for End {
 pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session, End> {
     let region = &shared.config.region;
     let reach = stream::state(&shared.jetstream, region, partition).await?;
-    let (committed, state) = match Committed::load(shared, &Line::Served, partition).await? {
-        None => {
-            let name = subject::events_stream(region, partition);
-            (Committed::nothing(region, partition, &name, &reach.created), State::default())
-        }
-        Some(committed) => {
-            let state = load_state(shared, &committed.manifest).await?;
-            (committed, state)
-        }
-    };
+    let committed = Committed::load(shared, &Line::Served, partition).await?.unwrap_or_else(|| {
+        let name = subject::events_stream(region, partition);
+        Committed::nothing(region, partition, &name, &reach.created)
+    });
     let sealed_seq = committed.manifest.sealed_seq;
     let found =
         if sealed_seq > 0 { stream::message_id_at(&shared.jetstream, region, partition, sealed_seq).await? } else { None };
@@ -67,6 +62,7 @@ pub(crate) async fn load(shared: &Arc<Shared>, partition: u32) -> Result<Session
     if stream.created() != committed.manifest.stream.created {
         return Err(mismatch(format!("the stream was made anew at {} while it was opened", stream.created())));
     }
+    let state = load_state(shared, &committed.manifest).await?;
     let logic = choose_logic(shared, committed.manifest.logic.last()).await?;
     let commits = Arc::new(Commits::new(Arc::clone(shared), Line::Served, partition, committed));
     announce_logic(&commits, &logic.0).await?;

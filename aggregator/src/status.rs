@@ -87,7 +87,8 @@ pub(crate) struct Numbers {
     pub(crate) revision: u64,
     pub(crate) parts: u64,
     pub(crate) rows_pending: u64,
-    /// The partition stands until somebody acts: starts the aggregator again, or restores the head.
+    /// The partition stands until its stream is again the one that was sealed, or somebody acts: restores the head, takes a program that can
+    /// read the message.
     pub(crate) stopped: bool,
     /// Another aggregator has the partition, and tells of it.
     #[serde(skip)]

@@ -22,7 +22,9 @@ const GAUGES: [Metric<Numbers>; 5] = [
 /// Of every aggregator.
 const STATES: [Metric<Numbers>; 3] = [
     ("aggregator_partition_stands_by", "1 while another aggregator has the partition.", |numbers| u64::from(numbers.stands_by)),
-    ("aggregator_partition_stopped", "1 when the partition stands until somebody acts.", |numbers| u64::from(numbers.stopped)),
+    ("aggregator_partition_stopped", "1 when the partition stands until its stream is as it was or somebody acts.", |numbers| {
+        u64::from(numbers.stopped)
+    }),
     ("aggregator_pending_rows", "Rows that were folded and are not in files yet.", |numbers| numbers.rows_pending),
 ];
 

@@ -141,6 +141,40 @@ async fn a_stream_made_anew_stops_the_partition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_shows_itself_shorter_for_a_while_is_gone_on_with() {
+    let mut region = Region::start().await;
+    let aggregator = Aggregator::start(region.config());
+    let publish = async |region: &Region, numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            region.publish(&batch(1, number)).await;
+        }
+    };
+    publish(&region, 1..=3).await;
+    region.seal(3).await;
+    // As a server does that comes back with less than the others have, until it has caught up.
+    region.kill_nats();
+    region.keep_stream("shorter");
+    region.restart_nats();
+    publish(&region, 4..=9).await;
+    region.seal(9).await;
+    region.kill_nats();
+    region.keep_stream("whole");
+    region.show_stream("shorter");
+    region.restart_nats();
+    let message = region.alarm("stream_mismatch").await;
+    assert!(message.contains("ends at 3"), "{message}");
+    assert!(region.flush(9).await["error"].as_str().unwrap().contains("stands"));
+    region.kill_nats();
+    region.show_stream("whole");
+    region.restart_nats();
+    publish(&region, 10..=11).await;
+    region.seal(11).await;
+    region.wait_for_the_end_of("stream_mismatch").await;
+    assert_eq!(region.content().await, expected(&region).await);
+    aggregator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_purged_before_they_were_sealed_stop_the_partition() {
     let region = Region::start().await;
     let aggregator = Aggregator::start(region.config());

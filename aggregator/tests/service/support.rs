@@ -74,6 +74,21 @@ impl Region {
         self.server = Some(spawn_nats(self.folder.path()));
     }
 
+    /// Copies what the server has on disk of the stream. It must not run.
+    pub(crate) fn keep_stream(&self, name: &str) {
+        copy_folder(&self.stream_folder(), &self.folder.path().join(name));
+    }
+
+    /// Puts such a copy in the place of what the server has. It must not run.
+    pub(crate) fn show_stream(&self, name: &str) {
+        std::fs::remove_dir_all(self.stream_folder()).unwrap();
+        copy_folder(&self.folder.path().join(name), &self.stream_folder());
+    }
+
+    fn stream_folder(&self) -> PathBuf {
+        self.folder.path().join("nats/jetstream/$G/streams").join(subject::events_stream("local", 0))
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config::new(nats_config(self.port, "aggregator"), "local", vec![0], self.folder.path())
     }
@@ -361,6 +376,18 @@ async fn connect_patiently(config: &NatsConfig) -> async_nats::Client {
         match weir_reader::connect(config).await {
             Ok(client) => return client,
             Err(error) => assert!(started.elapsed() < PATIENCE, "nats-server does not answer: {error}"),
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
         }
     }
 }
