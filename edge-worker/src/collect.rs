@@ -147,15 +147,12 @@ fn shares(drafts: &[(usize, Draft)], body_bytes: usize, snapshot: &Snapshot) -> 
     let mut shares: Vec<Share> = Vec::new();
     for site in drafts.iter().flat_map(|(_, draft)| &draft.domains).filter_map(|domain| snapshot.site(domain)) {
         let owner = owner(site);
-        match shares.iter_mut().find(|share| share.owner == owner) {
-            Some(share) => {
-                share.events += 1;
-                share.bytes += event_bytes;
-            }
-            None => {
-                let limits = site.settings.as_ref().map(|settings| settings.limits).unwrap_or_default();
-                shares.push(Share { owner, limits, events: 1, bytes: event_bytes });
-            }
+        if let Some(share) = shares.iter_mut().find(|share| share.owner == owner) {
+            share.events += 1;
+            share.bytes += event_bytes;
+        } else {
+            let limits = site.settings.as_ref().map(|settings| settings.limits).unwrap_or_default();
+            shares.push(Share { owner, limits, events: 1, bytes: event_bytes });
         }
     }
     shares

@@ -119,29 +119,28 @@ thread_local! {
 
 /// How long a request must wait because one of its sites takes no more of anybody, whole seconds. Takes nothing.
 pub(crate) fn wait_for_sites(shares: &[Share], ceiling: Ceiling, now_ms: u64) -> Option<u64> {
-    BUCKETS.with_borrow(|buckets| buckets.wait_for_sites(shares, ceiling, now_ms))
+    BUCKETS.with_borrow(|buckets| buckets.wait_for_sites(shares, ceiling, now_ms * 1_000))
 }
 
 /// Takes a request of this address. Where it must wait, nothing is taken: for how long, whole seconds.
 pub(crate) fn take(shares: &[Share], ceiling: Ceiling, address: Option<&IpAddr>, now_ms: u64) -> Result<(), u64> {
-    BUCKETS.with_borrow_mut(|buckets| buckets.take(shares, ceiling, address, now_ms))
+    BUCKETS.with_borrow_mut(|buckets| buckets.take(shares, ceiling, address, now_ms * 1_000))
 }
 
 impl Buckets {
-    fn wait_for_sites(&self, shares: &[Share], ceiling: Ceiling, now_ms: u64) -> Option<u64> {
+    fn wait_for_sites(&self, shares: &[Share], ceiling: Ceiling, now_us: u64) -> Option<u64> {
         let site = |share: &Share| self.sites.get(&share.owner.site_id).copied().unwrap_or_default();
-        seconds(shares.iter().map(|share| site(share).wait_us(share, ceiling, now_ms * 1_000)).max())
+        seconds(shares.iter().map(|share| site(share).wait_us(share, ceiling, now_us)).max())
     }
 
-    fn take(&mut self, shares: &[Share], ceiling: Ceiling, address: Option<&IpAddr>, now_ms: u64) -> Result<(), u64> {
-        let now_us = now_ms * 1_000;
+    fn take(&mut self, shares: &[Share], ceiling: Ceiling, address: Option<&IpAddr>, now_us: u64) -> Result<(), u64> {
         self.tidy(now_us);
         let of_address = |share: &Share| address.map(|address| (share.owner.site_id, hash(address)));
         let address_waits = shares.iter().filter_map(|share| {
             let bucket = self.addresses.get(&of_address(share)?)?;
             Some(bucket.wait_us(share.limits.address_per_s, now_us))
         });
-        let wait_s = self.wait_for_sites(shares, ceiling, now_ms).max(seconds(address_waits.max()));
+        let wait_s = self.wait_for_sites(shares, ceiling, now_us).max(seconds(address_waits.max()));
         if let Some(wait_s) = wait_s {
             return Err(wait_s);
         }
@@ -198,7 +197,7 @@ mod tests {
         let mut buckets = Buckets::default();
         let limits = Limits { site_per_s: 4, address_per_s: 2 };
         let mut check = |site: u32, last: u8, events: u32, now_ms: u64, expected: Result<(), u64>| {
-            let found = buckets.take(&[share(site, limits, events)], NONE, Some(&address(last)), now_ms);
+            let found = buckets.take(&[share(site, limits, events)], NONE, Some(&address(last)), now_ms * 1_000);
             assert_eq!(found, expected, "{site} {last} {now_ms}");
         };
         check(1, 1, 1, 5_000, Ok(()));
@@ -221,7 +220,7 @@ mod tests {
         let mut buckets = Buckets::default();
         let limits = Limits { site_per_s: 10, address_per_s: 0 };
         let mut check = |events: u32, now_ms: u64, expected: Result<(), u64>| {
-            assert_eq!(buckets.take(&[share(1, limits, events)], NONE, None, now_ms), expected, "{now_ms}");
+            assert_eq!(buckets.take(&[share(1, limits, events)], NONE, None, now_ms * 1_000), expected, "{now_ms}");
         };
         check(35, 1_000, Ok(()));
         check(1, 1_000, Err(3));
@@ -241,7 +240,7 @@ mod tests {
         let flood = [share(1, Limits::default(), 1)];
         let mut taken_in = |from_ms: u64, to_ms: u64| {
             let times = (from_ms..to_ms).flat_map(|now_ms| [now_ms; 5]);
-            times.filter(|now_ms| buckets.take(&flood, ceiling, None, *now_ms).is_ok()).count()
+            times.filter(|now_ms| buckets.take(&flood, ceiling, None, *now_ms * 1_000).is_ok()).count()
         };
         assert_eq!(taken_in(0, 100), 109, "what had gathered, and what came since");
         for from_ms in (100..3_000).step_by(100) {
@@ -255,7 +254,7 @@ mod tests {
         let taken = |limits: Limits, events: u32, bytes: usize, ceiling: Ceiling| {
             let one = [Share { bytes, ..share(7, limits, events) }];
             let mut buckets = Buckets::default();
-            (0..200).filter(|_| buckets.take(&one, ceiling, None, 9_000).is_ok()).count()
+            (0..200).filter(|_| buckets.take(&one, ceiling, None, 9_000_000).is_ok()).count()
         };
         let limits = |site_per_s: u32| Limits { site_per_s, address_per_s: 0 };
         assert_eq!(taken(limits(0), 1, 100, ceiling), 20, "requests");
@@ -273,10 +272,10 @@ mod tests {
         let limited = share(1, Limits { site_per_s: 1, address_per_s: 0 }, 1);
         let other = share(2, Limits { site_per_s: 1, address_per_s: 0 }, 1);
         assert_eq!(buckets.take(&[limited], NONE, None, 0), Ok(()));
-        assert_eq!(buckets.wait_for_sites(&[other, limited], NONE, 500), Some(1));
-        assert_eq!(buckets.take(&[other, limited], NONE, None, 500), Err(1));
-        assert_eq!(buckets.wait_for_sites(&[other], NONE, 500), None);
-        assert_eq!(buckets.take(&[other], NONE, None, 500), Ok(()));
+        assert_eq!(buckets.wait_for_sites(&[other, limited], NONE, 500_000), Some(1));
+        assert_eq!(buckets.take(&[other, limited], NONE, None, 500_000), Err(1));
+        assert_eq!(buckets.wait_for_sites(&[other], NONE, 500_000), None);
+        assert_eq!(buckets.take(&[other], NONE, None, 500_000), Ok(()));
     }
 
     #[test]
@@ -289,7 +288,7 @@ mod tests {
         }
         assert_eq!((buckets.addresses.len(), buckets.sites.len()), (ADDRESSES_MAX, 0));
         assert_eq!(buckets.take(&[by_address], NONE, None, 0), Ok(()), "an unknown address is not limited");
-        assert_eq!(buckets.take(&[share(2, Limits::default(), 1)], Ceiling { events_per_s: 2, ..NONE }, None, 1_000), Ok(()));
+        assert_eq!(buckets.take(&[share(2, Limits::default(), 1)], Ceiling { events_per_s: 2, ..NONE }, None, 1_000_000), Ok(()));
         assert_eq!((buckets.addresses.len(), buckets.sites.len()), (0, 1), "full again, and thrown away");
     }
 }

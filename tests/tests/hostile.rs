@@ -293,8 +293,8 @@ async fn check_hostile(stats: &Stats, visited: &str) -> Result<()> {
         answer["meta"]
     );
     let too_many = json!({"metrics": ["pageviews"], "dimensions": ["event:page"], "pagination": {"limit": 10_001}});
-    let (status, said) = stats.ask(&too_many).await?;
-    ensure!(status == 400, "{status} {said}");
+    let (code, said) = stats.ask(&too_many).await?;
+    ensure!(code == 400, "{code} {said}");
     // The last of the largest, by its name and by a property's, which are as long as they may be.
     let name = long(19, "name-", NAME_CHARS);
     let only = json!({"filters": [["is", "event:name", [name]]]});

@@ -228,15 +228,15 @@ async fn phase(weir: &Weir, attack: Option<Attack>, numbers: &Arc<AtomicU64>) ->
     Ok(phase)
 }
 
-/// A steady rate; a late request is not made up for by a burst.
-fn ticks(every: Duration) -> tokio::time::Interval {
-    let mut ticks = tokio::time::interval(every);
+/// A steady rate, begun at another moment by each of several, so that they do not send together. A late request is not made up for by a burst.
+fn ticks(every: Duration, (number, of): (u32, u32)) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every * number / of, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
 
 async fn harm(collector: &Collector, phase: &Phase, numbers: &AtomicU64, attack: Attack, sender: u32) {
-    let mut ticks = ticks(Duration::from_secs(1) * FLOODERS / attack.requests_per_s());
+    let mut ticks = ticks(Duration::from_secs(1) * FLOODERS / attack.requests_per_s(), (sender, FLOODERS));
     while !phase.is_ended() {
         ticks.tick().await;
         let number = numbers.fetch_add(1, Ordering::Relaxed);
@@ -251,7 +251,7 @@ async fn harm(collector: &Collector, phase: &Phase, numbers: &AtomicU64, attack:
 }
 
 async fn send(collector: &Collector, phase: &Phase, site: &str, sender: u32) {
-    let mut ticks = ticks(EVENT_EVERY);
+    let mut ticks = ticks(EVENT_EVERY, (sender, NEIGHBOURS.len() as u32));
     for number in 0.. {
         ticks.tick().await;
         if phase.is_ended() {
@@ -274,7 +274,7 @@ async fn ask(stats: &[Stats], phase: &Phase) {
         json!({"metrics": ["visitors"], "dimensions": ["time:hour"]}),
         json!({"metrics": ["visitors", "pageviews"], "dimensions": ["event:page"], "pagination": {"limit": 10}}),
     ];
-    let mut ticks = ticks(QUERY_EVERY);
+    let mut ticks = ticks(QUERY_EVERY, (0, 1));
     for (stats, question) in stats.iter().cycle().zip(questions.iter().cycle()) {
         ticks.tick().await;
         if phase.is_ended() {
@@ -294,7 +294,7 @@ async fn ask(stats: &[Stats], phase: &Phase) {
 
 /// Single events, each asked for until it is counted.
 async fn probe(collector: &Collector, stats: &Stats, phase: &Phase, numbers: &AtomicU64) {
-    let mut ticks = ticks(PROBE_EVERY);
+    let mut ticks = ticks(PROBE_EVERY, (0, 1));
     loop {
         ticks.tick().await;
         if phase.is_ended() {
