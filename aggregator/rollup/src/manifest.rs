@@ -10,7 +10,7 @@ mod rollups;
 pub use balance::{Mismatch, equal};
 pub use change::{COMMIT_ORDER, Keep, Sealed, Step};
 pub use erasure::{AWAITS_SWEEP, RECEIPT_KEPT_MS, Subject, covered_sql};
-pub use numbers::OutOfRange;
+pub use numbers::Unusable;
 
 use crate::ledger::HOUR_MS;
 use serde::{Deserialize, Serialize};

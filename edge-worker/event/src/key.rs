@@ -82,7 +82,8 @@ impl KeyRecord {
     pub fn new(id: String, scopes: &[Scope], sites: &[(u32, &str)], account: Option<String>, created_ms: u64) -> Self {
         let empty = Self { id, account, created_ms, ..Self::default() };
         match (scopes, sites, &empty.account) {
-            ([scope], [(site_id, domain)], None) => {
+            // Number 0 is no site; in this form it would stand for all of them.
+            ([scope], [(site_id, domain)], None) if *site_id > 0 => {
                 Self { site_id: *site_id, domain: (*domain).to_owned(), scope: scope.name().to_owned(), ..empty }
             }
             ([Scope::Admin], [], None) => Self { scope: Scope::Admin.name().to_owned(), ..empty },
@@ -140,6 +141,8 @@ mod tests {
         assert_eq!((two.scopes(), two.site_ids()), (vec![Scope::StatsRead, Scope::SitesRead], vec![1, 2]));
         let bound = KeyRecord::new("k".into(), &[Scope::Admin], &[], Some("acc".into()), 1);
         assert!(!bound.is_admin());
+        let nowhere = KeyRecord::new("k".into(), &[Scope::Admin], &[(0, "")], None, 1);
+        assert!(nowhere.site_ids() == [0] && !nowhere.is_admin(), "number 0 is no site, and not all of them");
         let later: KeyRecord =
             serde_json::from_str(r#"{"id":"k","scopes":["stats:read:*","teleport"],"sites":[3],"created_ms":1,"x":1}"#).unwrap();
         assert_eq!((later.scopes(), later.site_ids()), (vec![Scope::StatsRead], vec![3]));

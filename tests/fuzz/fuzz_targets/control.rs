@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     if let Some(key) = read::<KeyRecord>(data) {
         key_permits(&key);
     }
-    if !has_fraction(data)
+    if !serde_json::from_slice(data).is_ok_and(|value| json::has_fraction(&value))
         && let Some(definitions) = read::<Definitions>(data)
     {
         asks(&definitions);
@@ -73,19 +73,6 @@ fn read<T: Serialize + DeserializeOwned + PartialEq + Debug>(data: &[u8]) -> Opt
     let written = serde_json::to_vec(&record).expect("a record is JSON");
     assert_eq!(serde_json::from_slice::<T>(&written).expect("and is read back"), record);
     Some(record)
-}
-
-/// Fractions may lose their last bit on the way.
-fn has_fraction(data: &[u8]) -> bool {
-    fn any(value: &Value) -> bool {
-        match value {
-            Value::Number(number) => number.is_f64(),
-            Value::Array(items) => items.iter().any(any),
-            Value::Object(entries) => entries.values().any(any),
-            _ => false,
-        }
-    }
-    serde_json::from_slice(data).is_ok_and(|value| any(&value))
 }
 
 fn key_permits(key: &KeyRecord) {

@@ -4,17 +4,14 @@
 use libfuzzer_sys::fuzz_target;
 use weir_rollup::rules::{Entrance, RuleData, Rules};
 
-/// Small rules: the built-in ones take some 100 ms to compile.
+/// Small rules with hardly an expression: the built-in ones take some 100 ms to compile.
 const SMALL: [(&str, &str); 6] = [
-    ("user-agents.yaml", "user_agent_parsers:\n- regex: '(Firefox)/(\\d+)'\nos_parsers:\n- regex: '(Linux)'\n"),
+    ("user-agents.yaml", "user_agent_parsers:\n- regex: '(Firefox)'\nos_parsers: []\n"),
     ("agents.toml", "[browsers]\n\"Firefox Mobile\" = \"Firefox\"\n[systems]\n[[device]]\nclass = \"Desktop\"\n"),
-    ("crawlers.json", "[\"[Bb]ot\"]"),
+    ("crawlers.json", "[]"),
     ("bots.toml", "patterns = [\"curl\"]"),
     ("sources.toml", "[[source]]\nname = \"Google\"\ncategory = \"search\"\ndomains = [\"google.*\"]\naliases = [\"g\"]\n"),
-    (
-        "channels.toml",
-        "fallback = \"Direct\"\n[names]\npaid = \"^(cpc|ppc)$\"\n[[channel]]\nname = \"Paid\"\nwhen = [{ medium = \"{paid}\" }]\n",
-    ),
+    ("channels.toml", "fallback = \"Direct\"\nchannel = []\n[names]\n"),
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,8 @@
 //! Whether the numbers of a manifest can be reckoned with: sequences that have successors, times of the calendar, counts whose sums are counts.
 
-use super::{Manifest, Part};
+use super::{Manifest, Part, Rollup};
 use crate::fold::EVENT_MS_MAX;
+use crate::rollup::DAY_MS;
 
 /// Largest sequence and largest sum of counts or sizes: half of what there is, so that adding to them cannot overflow.
 const COUNT_MAX: u64 = u64::MAX / 2;
@@ -10,19 +11,31 @@ const TIME_MS_MAX: u64 = EVENT_MS_MAX as u64 + 1;
 
 /// A number of a manifest that no program of ours can have written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} are up to {found}, the limit is {limit}: fetch the manifest from a backup")]
-pub struct OutOfRange {
-    what: &'static str,
-    found: u64,
-    limit: u64,
+pub enum Unusable {
+    /// It is too large.
+    #[error("{what} are up to {found}, the limit is {limit}: fetch the manifest from a backup")]
+    OutOfRange {
+        /// What kind of number.
+        what: &'static str,
+        /// The largest one, or their sum.
+        found: u64,
+        /// What it may be.
+        limit: u64,
+    },
+    /// A rollup is not of whole days: whoever looks for the day after it would find it again.
+    #[error("the rollup {name} is not of whole days: fetch the manifest from a backup")]
+    NotOfDays {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Manifest {
     /// Checks them after it was read, before anything is reckoned with them.
     ///
     /// # Errors
-    /// The first kind of number that is out of range.
-    pub fn check_numbers(&self) -> Result<(), OutOfRange> {
+    /// The first kind of number that cannot be.
+    pub fn check_numbers(&self) -> Result<(), Unusable> {
         let parts = || self.parts.iter();
         let archive = || self.archive.iter();
         let sequences = [self.revision, self.sealed_seq, self.archived_seq]
@@ -47,6 +60,13 @@ impl Manifest {
         let bytes = sum(parts().map(|part| part.bytes));
         let archived = sum(archive().map(|object| object.bytes)).max(sum(archive().map(|object| object.events)));
         let rolled = sum(self.rollups.iter().map(|rollup| rollup.bytes));
+        let is_of_days = |rollup: &&Rollup| {
+            let is_midnight = |ms: i64| ms.rem_euclid(DAY_MS) == 0;
+            rollup.start_ms < rollup.end_ms && is_midnight(rollup.start_ms) && is_midnight(rollup.end_ms)
+        };
+        if let Some(rollup) = self.rollups.iter().find(|rollup| !is_of_days(rollup)) {
+            return Err(Unusable::NotOfDays { name: rollup.name.clone() });
+        }
         within("sequences", sequences.max().unwrap_or(0), COUNT_MAX)?;
         within("times", times.max().unwrap_or(0), TIME_MS_MAX)?;
         within("counts and sizes", rows.max(accepted).max(bytes).max(archived).max(rolled), COUNT_MAX)
@@ -57,13 +77,13 @@ fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-fn within(what: &'static str, found: u64, limit: u64) -> Result<(), OutOfRange> {
-    if found <= limit { Ok(()) } else { Err(OutOfRange { what, found, limit }) }
+fn within(what: &'static str, found: u64, limit: u64) -> Result<(), Unusable> {
+    if found <= limit { Ok(()) } else { Err(Unusable::OutOfRange { what, found, limit }) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Level, Rollup};
+    use super::super::Level;
     use super::*;
 
     fn part(rows: u64) -> Part {
@@ -97,7 +117,8 @@ mod tests {
         let check = |change: &dyn Fn(&mut Manifest), what: &str| {
             let mut changed = manifest();
             change(&mut changed);
-            assert_eq!(changed.check_numbers().unwrap_err().what, what);
+            let told = changed.check_numbers().unwrap_err().to_string();
+            assert!(told.starts_with(what), "{told}");
         };
         // The successor of a sequence, the sums of rows and of their ledgers, the reach of a rollup: each overflowed.
         check(&|manifest| manifest.sealed_seq = u64::MAX, "sequences");
@@ -106,7 +127,10 @@ mod tests {
         check(&|manifest| manifest.erased = 2, "counts and sizes");
         check(&|manifest| manifest.accepted = Some(u64::MAX), "counts and sizes");
         check(&|manifest| manifest.parts[0].max_event_ms = i64::MAX, "times");
-        check(&|manifest| manifest.rollups[0].start_ms = i64::MIN, "times");
+        check(&|manifest| manifest.rollups[0].start_ms = -DAY_MS << 23, "times");
         check(&|manifest| manifest.sealed_stream_ms = u64::MAX, "times");
+        // The search for the next rollup came back to this day for ever.
+        check(&|manifest| manifest.rollups[0].end_ms = DAY_MS - 1, "the rollup r is not of whole days");
+        check(&|manifest| manifest.rollups[0].end_ms = 0, "the rollup r is not of whole days");
     }
 }

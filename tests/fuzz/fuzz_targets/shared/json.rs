@@ -30,6 +30,12 @@ pub(crate) fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -
     fuzzer_mutate(data, size, max_size)
 }
 
+/// Whether a number has a fraction or is too large for an integer: such may lose their last bit when they are written and read.
+#[allow(dead_code, reason = "not every target compares what is read again")]
+pub(crate) fn has_fraction(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.is_f64()) || children(value).into_iter().any(has_fraction)
+}
+
 /// Numbers that follow from a seed (xorshift).
 struct Random(u64);
 
