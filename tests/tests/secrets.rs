@@ -20,7 +20,7 @@ use weir_tests::weir::{Weir, client, repository};
 const SITE: &str = "secrets.example";
 const LINK_PASSWORD: &str = "open sesame & \"come\" in / 4711";
 /// What somebody typed by mistake.
-const WRONG: &str = "weir_typedByMistakeWithOneLetterTooManyIn0123456";
+const WRONG: &str = concat!("weir_", "typedByMistakeWithOneLetterTooManyIn0123456");
 const RESTARTED_WITHIN: Duration = Duration::from_secs(10);
 /// The only place of what NATS keeps: behind the permissions of its folder.
 const STORE: &str = "nats/store/";
