@@ -314,13 +314,7 @@ impl Prepared {
                 nats: EdgeNats::local(self.ports.nats, &self.secrets),
                 region: &options.region,
                 partitions: options.partitions,
-                slots: options.slots,
-                backlog_bytes_max: options.backlog_bytes_max,
-                site_events_per_s: options.site_events_per_s,
-                site_requests_per_s: options.site_requests_per_s,
-                trusted_proxies: &options.trusted_proxies,
-                test_panic: options.test_panic,
-                test_clock_offset_ms: options.test_clock_offset_ms,
+                worker: &options.worker,
                 token: &self.secrets.edge_token,
             };
             workerd_config::install(&self.home, &edge)?;

@@ -1,5 +1,6 @@
 //! The edge's configuration: the capnp template filled in, beside copies of the built worker.
 
+use crate::cli::WorkerOptions;
 use crate::edges;
 use crate::home::Home;
 use crate::installation::Installation;
@@ -34,20 +35,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) region: &'a str,
     /// Number of partitions.
     pub(crate) partitions: u32,
-    /// Batchers for each partition.
-    pub(crate) slots: u32,
-    /// Most bytes of events that a batcher holds.
-    pub(crate) backlog_bytes_max: u64,
-    /// Most events a second of any one site; 0 = no ceiling.
-    pub(crate) site_events_per_s: u32,
-    /// Most requests a second with events for any one site; 0 = no ceiling.
-    pub(crate) site_requests_per_s: u32,
-    /// Networks whose forwarding headers are believed.
-    pub(crate) trusted_proxies: &'a str,
-    /// Whether the operator's token may cause a panic, for tests.
-    pub(crate) test_panic: bool,
-    /// By how much the worker's clock is wrong, milliseconds, for tests.
-    pub(crate) test_clock_offset_ms: i64,
+    /// What the operator chose for it.
+    pub(crate) worker: &'a WorkerOptions,
     /// Bearer token for the internal addresses.
     pub(crate) token: &'a str,
 }
@@ -118,18 +107,18 @@ fn values(edge: &Edge, objects: String, geo: String) -> Vec<(&'static str, Strin
         ("DO_PATH", objects),
         ("REGION", edge.region.to_owned()),
         ("PARTITIONS", edge.partitions.to_string()),
-        ("SLOTS", edge.slots.to_string()),
+        ("SLOTS", edge.worker.slots.to_string()),
         ("NATS_SERVERS", edge.nats.servers.clone()),
         ("NATS_TLS", if edge.nats.tls { "on" } else { "off" }.to_owned()),
         ("NATS_USER", edge.nats.user.clone()),
         ("NATS_PASSWORD", edge.nats.password.clone()),
         ("EDGE_TOKEN", edge.token.to_owned()),
-        ("BACKLOG_BYTES_MAX", edge.backlog_bytes_max.to_string()),
-        ("SITE_EVENTS_PER_S", edge.site_events_per_s.to_string()),
-        ("SITE_REQUESTS_PER_S", edge.site_requests_per_s.to_string()),
-        ("TRUSTED_PROXIES", edge.trusted_proxies.to_owned()),
-        ("TEST_PANIC", u8::from(edge.test_panic).to_string()),
-        ("TEST_CLOCK_OFFSET_MS", edge.test_clock_offset_ms.to_string()),
+        ("BACKLOG_BYTES_MAX", edge.worker.backlog_bytes_max.to_string()),
+        ("SITE_EVENTS_PER_S", edge.worker.site_events_per_s.to_string()),
+        ("SITE_REQUESTS_PER_S", edge.worker.site_requests_per_s.to_string()),
+        ("TRUSTED_PROXIES", edge.worker.trusted_proxies.clone()),
+        ("TEST_PANIC", u8::from(edge.worker.test_panic).to_string()),
+        ("TEST_CLOCK_OFFSET_MS", edge.worker.test_clock_offset_ms.to_string()),
     ]
 }
 
@@ -184,6 +173,15 @@ mod tests {
             demo_key: None,
         };
         let nats = EdgeNats::local(4223, &secrets);
+        let worker = WorkerOptions {
+            slots: 3,
+            backlog_bytes_max: 1000,
+            site_events_per_s: 3_301,
+            site_requests_per_s: 376,
+            trusted_proxies: "127.0.0.0/8".to_owned(),
+            test_panic: false,
+            test_clock_offset_ms: -86_400_000,
+        };
         let edge = Edge {
             index: 0,
             number: 3,
@@ -191,13 +189,7 @@ mod tests {
             nats,
             region: "local",
             partitions: 2,
-            slots: 3,
-            backlog_bytes_max: 1000,
-            site_events_per_s: 3_301,
-            site_requests_per_s: 376,
-            trusted_proxies: "127.0.0.0/8",
-            test_panic: false,
-            test_clock_offset_ms: -86_400_000,
+            worker: &worker,
             token: &secrets.edge_token,
         };
         let text = render(TEMPLATE, &values(&edge, "/home/with \"quotes\"".into(), "/home/geo".into())).unwrap();

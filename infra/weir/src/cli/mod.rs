@@ -12,6 +12,7 @@ mod replay_options;
 mod rules_options;
 mod site_options;
 mod up_options;
+mod worker_options;
 
 pub(crate) use backup_options::BackupCommand;
 pub(crate) use cluster_options::ClusterCommand;
@@ -25,6 +26,7 @@ pub(crate) use replay_options::{
 pub(crate) use rules_options::{RulesCommand, ShowOptions};
 pub(crate) use site_options::{AccountCommand, CollectorOption, SetOptions, ShieldCommand, ShieldOptions, SiteCommand};
 pub(crate) use up_options::UpOptions;
+pub(crate) use worker_options::WorkerOptions;
 
 use crate::home::Home;
 use crate::import::Format;
@@ -362,7 +364,7 @@ mod tests {
         let Command::Up(options) = Arguments::try_parse_from(["weir", "up", "--site-events-per-s", "0"]).unwrap().command else {
             panic!("another command")
         };
-        assert_eq!(options.site_events_per_s, 0);
+        assert_eq!(options.worker.site_events_per_s, 0);
     }
 
     #[test]
